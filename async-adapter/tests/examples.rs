@@ -195,12 +195,16 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn open(mut nc: Command, address: &str, name: &str) -> Self {
+    fn connect(mut nc: Command, address: &str) -> Self {
         let (host, port) = address.rsplit_once(':').unwrap();
         let command = nc.args([host, port]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let lines = lines(&mut process);
-        let mut terminal = Self { process, lines };
+        Self { process, lines }
+    }
+
+    fn open(nc: Command, address: &str, name: &str) -> Self {
+        let mut terminal = Self::connect(nc, address);
         terminal.says(name);
         // Whoever is told of a refusal is in the room by then.
         terminal.says(&"x".repeat(20_000));
@@ -240,6 +244,54 @@ fn tcp_lines() {
     assert_eq!(bob.hears(), "ann: hello");
     bob.says("hi");
     assert_eq!(ann.hears(), "bob: hi");
+}
+
+#[test]
+fn irc() {
+    // Then the example was not built.
+    if !cfg!(feature = "net") {
+        return;
+    }
+    let nc = || installed("nc", Path::new("/"), None);
+    let (Some(first), Some(second)) = (nc(), nc()) else { return };
+    let server = Server::start("irc", &[]);
+    let mut ann = Terminal::connect(first, server.authority());
+    let mut bob = Terminal::connect(second, server.authority());
+    ann.says("JOIN #rust");
+    assert_eq!(ann.hears(), ":irc 421  JOIN :Unknown, or not now");
+    for (terminal, name) in [(&mut bob, "bob"), (&mut ann, "ann")] {
+        terminal.says(&format!("NICK {name}"));
+        terminal.says(&format!("USER {name} 0 * :{name}"));
+        assert_eq!(terminal.hears(), format!(":irc 001 {name} :Welcome"));
+        for channel in ["#rust", "#birds", "#irc"] {
+            terminal.says(&format!("JOIN {channel}"));
+            assert_eq!(terminal.hears(), format!(":{name} JOIN {channel}"));
+        }
+    }
+    for channel in ["#rust", "#birds", "#irc"] {
+        assert_eq!(bob.hears(), format!(":ann JOIN {channel}"));
+    }
+    // What is said across channels comes as it was said, and not to the one who says it.
+    let said = |number: usize| {
+        format!("PRIVMSG {} :{number}", ["#rust", "#irc", "#birds"][number * 7 % 3])
+    };
+    (0..200).for_each(|number| ann.says(&said(number)));
+    (0..200).for_each(|number| assert_eq!(bob.hears(), format!(":ann {}", said(number))));
+    ann.says("PING :there?");
+    assert_eq!(ann.hears(), ":irc PONG irc :there?");
+    // Who has left a channel hears nothing of it, and cannot speak there.
+    bob.says("PART #birds");
+    assert_eq!(bob.hears(), ":bob PART #birds");
+    assert_eq!(ann.hears(), ":bob PART #birds");
+    ann.says("PRIVMSG #birds :anyone?");
+    ann.says("PRIVMSG #irc :here");
+    assert_eq!(bob.hears(), ":ann PRIVMSG #irc :here");
+    bob.says("PRIVMSG #birds :me");
+    assert_eq!(bob.hears(), ":irc 442 #birds :You're not on that channel");
+    ann.says("QUIT :bye");
+    // `nc` ends once both sides have.
+    drop(ann.process.stdin.take());
+    assert_eq!(ann.lines.recv_timeout(SOON), Err(mpsc::RecvTimeoutError::Disconnected));
 }
 
 #[tokio::test]

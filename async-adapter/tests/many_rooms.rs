@@ -61,7 +61,7 @@ async fn d35_what_several_rooms_have_comes_in_one_order() {
     ] {
         let hub = hub();
         let rooms = rooms(&hub, 3);
-        let mut connection = Connection::new(order);
+        let mut connection = Connection::new(&hub, order);
         for room in &rooms {
             connection.join(room, Join::guest()).unwrap();
         }
@@ -84,7 +84,7 @@ async fn d35_what_several_rooms_have_comes_in_one_order() {
 async fn d35_a_connection_joins_leaves_and_is_told_of_ends() {
     let hub = hub();
     let rooms = rooms(&hub, 3);
-    let mut connection = Connection::new(Order::Priority);
+    let mut connection = Connection::new(&hub, Order::Priority);
     let session = connection.join(&rooms[0], Join::user(ANN)).unwrap();
     let twice = connection.join(&rooms[0], Join::user(ANN)).unwrap_err();
     assert_eq!(twice, JoinError::AlreadyJoined { session });
@@ -124,7 +124,7 @@ async fn d35_a_connection_joins_leaves_and_is_told_of_ends() {
 async fn d37_what_is_for_the_connection_alone_has_its_place() {
     let hub = hub();
     let rooms = rooms(&hub, 2);
-    let mut connection = Connection::with_directs(Order::Priority, 2);
+    let mut connection = Connection::with_directs(&hub, Order::Priority, 2);
     let sender = connection.sender();
     // In no room at all.
     sender.send(Direct::new("welcome".to_owned())).unwrap();
@@ -159,7 +159,7 @@ async fn d35_gaps_are_by_room_and_stand_before_what_follows() {
     let config = RoomConfig::fan_out().to_builder().log_messages(PerLevel([8; 4])).build().unwrap();
     let small = hub.create_room(RoomId(1), &config).unwrap();
     let other = hub.create_room(RoomId(2), &config).unwrap();
-    let mut connection = Connection::new(Order::Dispatch);
+    let mut connection = Connection::new(&hub, Order::Dispatch);
     connection.join(&small, Join::guest()).unwrap();
     connection.join(&other, Join::guest()).unwrap();
     say(&other, "before", Priority::Normal);
@@ -179,7 +179,7 @@ async fn d35_gaps_are_by_room_and_stand_before_what_follows() {
 async fn d35_what_does_not_fit_comes_next_and_gives_way() {
     let hub = hub();
     let rooms = rooms(&hub, 2);
-    let mut connection = Connection::new(Order::Priority);
+    let mut connection = Connection::new(&hub, Order::Priority);
     for room in &rooms {
         connection.join(room, Join::guest()).unwrap();
     }
@@ -204,6 +204,65 @@ async fn d35_what_does_not_fit_comes_next_and_gives_way() {
     assert!(connection.try_next_items().is_empty());
 }
 
+/// Whoever takes less than comes is told the gap: what waits in the connection does not grow, and a gift waits
+/// for none of it.
+#[tokio::test(start_paused = true)]
+async fn d35_a_reader_that_is_too_slow_holds_no_more_than_the_logs() {
+    const ROOMS: u32 = 40;
+    const LOG: u32 = 64;
+    let config = RoomConfig::fan_out().to_builder().log_messages(PerLevel([LOG; 4]));
+    let config = config.build().unwrap();
+    for order in [Order::Dispatch, Order::Priority] {
+        let hub = hub();
+        let rooms: Vec<_> =
+            (1..=ROOMS).map(|id| hub.create_room(RoomId(id.into()), &config).unwrap()).collect();
+        let mut connection = Connection::new(&hub, order);
+        for room in &rooms {
+            connection.join(room, Join::guest()).unwrap();
+        }
+        let (mut messages, mut missed, mut latest) = (0, 0, Instant::ZERO);
+        let mut count = |items: &[ConnectionItem<String>]| {
+            for item in items {
+                match item.what {
+                    ItemKind::Gap { count, .. } => missed += count,
+                    _ => messages += 1,
+                }
+                assert!(order == Order::Priority || latest <= item.at);
+                latest = item.at;
+            }
+            (messages, missed)
+        };
+        for _ in 0..30 {
+            for room in &rooms {
+                (0..LOG).for_each(|_| say(room, "text", Priority::Normal));
+            }
+            tokio::time::advance(Duration::from_millis(1)).await;
+            let items = timeout(LONG, connection.next_items()).await.expect("a flood");
+            assert!(items.len() <= 1_024, "{}", items.len());
+            count(&items);
+        }
+        say(&rooms[7], "gift", Priority::High);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let mut left = Vec::new();
+        loop {
+            let items = connection.try_next_items();
+            if items.is_empty() {
+                break;
+            }
+            count(&items);
+            left.extend(items.iter().map(text));
+        }
+        assert!(left.len() <= (3 * ROOMS * LOG) as usize, "{} were held", left.len());
+        let gift = left.iter().position(|text| text == "gift").expect("it comes");
+        if order == Order::Priority {
+            assert!(gift <= 1_024, "behind {gift}");
+        }
+        let (messages, missed) = count(&[]);
+        assert_eq!(messages + missed, u64::from(30 * ROOMS * LOG) + 1);
+        assert!(missed > 0);
+    }
+}
+
 /// An edge's messages carry the time of another machine, which may be ahead: they are not held back for it,
 /// and nobody spins until then.
 #[tokio::test(start_paused = true)]
@@ -214,7 +273,7 @@ async fn d35_a_clock_that_is_ahead_holds_nothing_back() {
     let mut elsewhere = Admission::<String>::new(&RoomConfig::fan_out());
     let ahead = hub.now() + Duration::from_secs(5);
     let _ = elsewhere.publish(ahead, Publish::new(Source::Host, "hello".to_owned())).unwrap();
-    let mut connection = Connection::new(Order::Dispatch);
+    let mut connection = Connection::new(&hub, Order::Dispatch);
     connection.join(&edge, Join::guest()).unwrap();
     let _ = port.receive(elsewhere.hand_over(roomcast::message::Seq(0)));
     let items = connection.try_next_items();
@@ -231,7 +290,7 @@ async fn d35_nothing_is_seen_before_what_was_dispatched_earlier() {
     const EACH: u64 = 1_000;
     let hub = hub();
     let rooms = Arc::new(rooms(&hub, ROOMS));
-    let mut connection = Connection::new(Order::Dispatch);
+    let mut connection = Connection::new(&hub, Order::Dispatch);
     for room in rooms.iter() {
         connection.join(room, Join::guest()).unwrap();
     }
@@ -323,7 +382,7 @@ proptest! {
         runtime.block_on(async {
             let hub = Hub::<String>::builder().workers(2).spawn();
             let rooms = rooms(&hub, 3);
-            let mut connection = Connection::with_directs(order, 1_000);
+            let mut connection = Connection::with_directs(&hub, order, 1_000);
             let sender = connection.sender();
             let mut is_in = [false; 3];
             let mut due: BTreeMap<u64, Due> = BTreeMap::new();

@@ -9,11 +9,13 @@ use std::cmp::Ordering;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Order {
-    /// By priority, the highest first, and within one by the time of dispatch: as within a room.
+    /// By priority, the highest first, and within one by the time of dispatch: as within a room. Where more is due
+    /// than a take returns, each room has a share of it, so that what is High anywhere waits for one take at most.
     #[default]
     Priority,
     /// By the time of dispatch alone, whatever the priority: for protocols whose clients count on what was
-    /// said first being seen first, as IRC's do. Each take reads every room.
+    /// said first being seen first, as IRC's do: what one room said after another did is never seen before it. A
+    /// take reads every room, or, where more was due than a take returns, the rest of what it was at one instant.
     Dispatch,
 }
 

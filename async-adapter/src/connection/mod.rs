@@ -1,19 +1,27 @@
 //! A connection in many rooms: one stream of what is due in all of them.
 //! [Decision D35](roomcast_core::design#d35-a-connection-may-sit-in-many-rooms).
 
+mod forward;
+mod handle;
 mod item;
 mod ready;
 
+pub use forward::forward_items;
+pub use handle::{ConnectionHandle, ConnectionSender};
 pub use item::{ConnectionItem, ItemKind, Order};
 
+use crate::drive::worker::{Worker, Workers};
+use crate::hub::Hub;
 use crate::hub::keys::Joining;
 use crate::hub::name::Name;
 use crate::hub::room::Room;
 use crate::reading::subscription::Subscription;
-use crate::sync::{Arc, Mutex};
-use ready::Ready;
+use crate::room::Job;
+use crate::sync::Arc;
+use handle::{Change, Shared};
+use ready::Seat;
 use roomcast_core::error::JoinError;
-use roomcast_core::{Direct, Instant, Payload, RoomId, SessionId};
+use roomcast_core::{Budget, Instant, Payload, RoomId, SessionId};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
@@ -22,16 +30,23 @@ use std::task::{Context, Poll, Waker};
 /// Direct messages of a connection that may wait, unless said.
 const DIRECTS: usize = 64;
 
-/// Items that a take returns at most; what is more comes with the next one, at once.
-const AT_ONCE: usize = 1_024;
+/// What a take returns at most; what is more comes with the next one, at once.
+const AT_ONCE: Budget = Budget { messages: 1_024, bytes: 16 << 20 };
 
 /// One connection that sits in any number of rooms of a hub, and takes what is due in all of them as one
 /// stream: a chat client in a hundred channels.
 ///
 /// A take fixes an instant, reads every room that has something up to it, and puts that in one
-/// [order](Order): so what one room said after another did is never seen before it. In each room it has a
+/// [order](Order). In each room it has a
 /// session, with all that a [`Subscription`] has: gaps are by room, and dropping the connection leaves all of
 /// them. What is for the connection alone ([`sender`](Self::sender)) takes its place between.
+///
+/// A slow reader costs little memory here, too: what was read and not been taken is at most what the rooms'
+/// logs held at one instant with [`Order::Dispatch`], else what one take returns; of what comes meanwhile the
+/// rooms tell the gap.
+///
+/// One task may read it, with [`next_items`](Self::next_items) or written to a sink by
+/// [`forward`](Self::forward), while another joins and leaves rooms for it: [`split`](Self::split).
 ///
 /// ```
 /// use roomcast::connection::{Connection, ItemKind, Order};
@@ -41,7 +56,7 @@ const AT_ONCE: usize = 1_024;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let hub = Hub::<String>::builder().spawn_threads()?; // With tokio, `Hub::start()`.
 /// let (rust, birds) = (RoomId(1), RoomId(2));
-/// let mut connection = Connection::new(Order::Dispatch);
+/// let mut connection = Connection::new(&hub, Order::Dispatch);
 /// for room in [rust, birds] {
 ///     connection.join(&hub.open_room(room, &RoomConfig::fan_out())?, Join::guest())?;
 /// }
@@ -64,42 +79,47 @@ const AT_ONCE: usize = 1_024;
 /// ```
 pub struct Connection<M: Payload + Send + Sync + 'static> {
     order: Order,
-    ready: Arc<Ready>,
+    shared: Arc<Shared<M>>,
     rooms: BTreeMap<RoomId, Joined<M>>,
-    own: Arc<Own<M>>,
     /// What has been read and not been taken, in order.
     held: VecDeque<ConnectionItem<M>>,
+    /// Whether rooms had more than their shares.
+    was_full: bool,
+    /// Tells the time.
+    worker: Arc<Worker<Job<M>>>,
+    /// Keeps it alive.
+    _workers: Arc<Workers<Job<M>>>,
 }
 
 /// A room that it sits in.
 struct Joined<M: Payload + Send + Sync + 'static> {
     session: Subscription<M>,
+    seat: Arc<Seat>,
     waker: Waker,
 }
 
-/// What is for the connection alone.
-struct Own<M> {
-    directs: Mutex<VecDeque<Direct<M>>>,
-    most: usize,
-    ready: Arc<Ready>,
-}
-
 impl<M: Payload + Send + Sync + 'static> Connection<M> {
-    /// A connection that sits in no room yet, and takes what comes from several in this order.
-    pub fn new(order: Order) -> Self {
-        Self::with_directs(order, DIRECTS)
+    /// A connection of this hub's that sits in no room yet, and takes what comes from several in this order.
+    pub fn new<U: Name>(hub: &Hub<M, U>, order: Order) -> Self {
+        Self::with_directs(hub, order, DIRECTS)
     }
 
     /// As [`new`](Self::new), for which so many direct messages of its own may wait; 64 where nothing is said.
-    pub fn with_directs(order: Order, most: usize) -> Self {
-        let ready = Arc::<Ready>::default();
-        let own = Own { directs: Mutex::default(), most, ready: Arc::clone(&ready) };
-        let (rooms, held) = (BTreeMap::new(), VecDeque::new());
-        Self { order, ready, rooms, own: Arc::new(own), held }
+    pub fn with_directs<U: Name>(hub: &Hub<M, U>, order: Order, most: usize) -> Self {
+        let workers = Arc::clone(hub.workers());
+        let worker = Arc::clone(&workers.0[0]);
+        let (shared, rooms, held) = (Arc::new(Shared::new(most)), BTreeMap::new(), VecDeque::new());
+        Self { order, shared, rooms, held, was_full: false, worker, _workers: workers }
+    }
+
+    /// Splits the connection into a half that joins and leaves rooms and the half that reads, each for a task of
+    /// its own. When either is dropped all rooms have been left.
+    pub fn split(self) -> (ConnectionHandle<M>, Self) {
+        (ConnectionHandle(Arc::clone(&self.shared)), self)
     }
 
     /// Joins a room, as [`Room::join`] does; what it is due there comes with the others'. All rooms of a
-    /// connection are of one hub, by whose clock they are put in order. Returns the session, to publish from.
+    /// connection are of its hub, by whose clock they are put in order. Returns the session, to publish from.
     ///
     /// # Errors
     /// As [`Room::join`]; also [`JoinError::AlreadyJoined`], if this connection sits in the room and has not
@@ -112,26 +132,21 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
         room: &Room<M, U>,
         join: impl Into<Joining<M, U>>,
     ) -> Result<SessionId, JoinError> {
-        if let Some(joined) = self.rooms.get(&room.id()) {
-            return Err(JoinError::AlreadyJoined { session: joined.session.session() });
-        }
-        let session = room.join(join)?;
-        let id = room.id();
-        let (seat, waker) = ready::waker(id, &self.ready);
-        self.ready.list(id, &seat);
-        let answer = session.session();
-        self.rooms.insert(id, Joined { session, waker });
-        Ok(answer)
+        let answer = self.shared.join(room, join);
+        self.settle(&mut Vec::new());
+        answer
     }
 
     /// Leaves a room at once: what was due there is abandoned, and what was read and not taken is dropped.
     /// Returns whether it sat there.
     pub fn leave(&mut self, room: RoomId) -> bool {
-        self.held.retain(|item| item.room != Some(room));
-        self.rooms.remove(&room).is_some()
+        let answer = self.shared.leave(room);
+        self.settle(&mut Vec::new());
+        answer
     }
 
     /// The rooms that it sits in, each with its subscription: for its token, acknowledgements, masked levels.
+    /// Those that the other half has joined since the last take are not among them.
     pub fn rooms(&self) -> impl ExactSizeIterator<Item = (RoomId, &Subscription<M>)> {
         self.rooms.iter().map(|(room, joined)| (*room, &joined.session))
     }
@@ -143,7 +158,7 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
 
     /// Returns a handle that sends to this connection alone, whether it sits in rooms or in none.
     pub fn sender(&self) -> ConnectionSender<M> {
-        ConnectionSender(Arc::clone(&self.own))
+        ConnectionSender(Arc::clone(&self.shared))
     }
 
     /// Waits until something is due in any room, or for the connection alone, and takes it: in order, up to
@@ -162,82 +177,179 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
 
     /// As [`next_items`](Self::next_items), for futures written by hand. Only the last task to poll is woken.
     pub fn poll_next_items(&mut self, cx: &mut Context<'_>) -> Poll<Vec<ConnectionItem<M>>> {
-        self.ready.register(cx.waker());
-        match self.try_next_items() {
+        self.poll_take(cx, AT_ONCE)
+    }
+
+    /// Takes what is due by now, in order; empty, if nothing is. Never waits.
+    pub fn try_next_items(&mut self) -> Vec<ConnectionItem<M>> {
+        self.take(AT_ONCE)
+    }
+
+    fn poll_take(&mut self, cx: &mut Context<'_>, most: Budget) -> Poll<Vec<ConnectionItem<M>>> {
+        self.shared.ready.register(cx.waker());
+        match self.take(most) {
             items if items.is_empty() => Poll::Pending,
             items => Poll::Ready(items),
         }
     }
 
-    /// Takes what is due by now, in order; empty, if nothing is. Never waits.
-    pub fn try_next_items(&mut self) -> Vec<ConnectionItem<M>> {
-        let now = self.rooms.values().next().map(|joined| joined.session.now());
-        let mut came = self.read_own(now);
-        if let Some(now) = now {
-            let listed = self.ready.take();
+    /// Whether more is due than the last take returned, as far as is known.
+    fn has_more(&self) -> bool {
+        !self.held.is_empty() || self.was_full
+    }
+
+    fn take(&mut self, most: Budget) -> Vec<ConnectionItem<M>> {
+        let now = self.worker.now();
+        let mut came = Vec::new();
+        self.settle(&mut came);
+        if self.may_read(now, most) {
+            let directs = self.shared.take_directs();
+            came.extend(directs.into_iter().map(|direct| ConnectionItem::own(now, direct)));
+            let listed = self.shared.ready.take();
             // Another room's reader may not have been woken yet, and have what comes first.
-            let is_all = self.order == Order::Dispatch || !self.held.is_empty();
+            let is_all = self.order == Order::Dispatch || !self.held.is_empty() || self.was_full;
             let rooms = if is_all { self.rooms.keys().copied().collect() } else { listed };
-            for room in rooms {
-                self.read(room, now, &mut came);
-            }
+            self.was_full = self.read_rooms(rooms, now, most, &mut came);
+            self.settle(&mut came);
         }
         if !came.is_empty() {
             came.extend(self.held.drain(..));
             came.sort_by(|one, other| one.compare(other, self.order));
             self.held = came.into();
         }
-        self.take_held(now)
+        self.take_held(now, most)
     }
 
-    /// Reads all that a room has.
-    fn read(&mut self, room: RoomId, now: Instant, came: &mut Vec<ConnectionItem<M>>) {
-        let Some(joined) = self.rooms.get_mut(&room) else { return };
+    /// Hears where it sits now; what has come of rooms that it has left goes.
+    fn settle(&mut self, came: &mut Vec<ConnectionItem<M>>) {
+        for change in self.shared.take_changes() {
+            match change {
+                Change::Joined(session) => {
+                    let room = session.room_id();
+                    let (seat, waker) = ready::waker(room, &self.shared);
+                    self.shared.ready.list(room, &seat);
+                    self.rooms.insert(room, Joined { session, seat, waker });
+                }
+                Change::Left(room) => {
+                    came.retain(|item| item.room != Some(room));
+                    self.held.retain(|item| item.room != Some(room));
+                    self.rooms.remove(&room);
+                }
+            }
+        }
+    }
+
+    /// Whether rooms are read beside what is held. In the order of dispatch all that was due at an instant is
+    /// taken before anything later is read; by priority a gift does not wait for that, and what is held stays
+    /// within what a take returns.
+    fn may_read(&self, now: Instant, most: Budget) -> bool {
+        match self.order {
+            Order::Dispatch => self.held.front().is_none_or(|first| first.at > now),
+            Order::Priority => self.held.len() < most.messages as usize,
+        }
+    }
+
+    /// Reads all that rooms have, in the order of dispatch; by priority what fits into a take, of which each room
+    /// has an equal share, and those with more share what those leave that have nothing. Returns whether some may
+    /// have more than that.
+    fn read_rooms(
+        &mut self,
+        mut rooms: Vec<RoomId>,
+        now: Instant,
+        most: Budget,
+        came: &mut Vec<ConnectionItem<M>>,
+    ) -> bool {
+        if self.order == Order::Dispatch {
+            for room in rooms {
+                self.read(room, now, None, came);
+            }
+            return false;
+        }
+        let of = u32::try_from(rooms.len()).unwrap_or(u32::MAX).max(1);
+        let share = |Budget { messages, bytes }: Budget, of: u32| Budget {
+            messages: (messages / of).max(1),
+            bytes: (bytes / u64::from(of)).max(1),
+        };
+        let each = share(most, of);
+        let mut unused = 0;
+        rooms.retain(|room| {
+            let before = came.len();
+            let has_more = self.read(*room, now, Some(each), came);
+            unused += u32::from(came.len() == before);
+            has_more
+        });
+        if unused > 0 && !rooms.is_empty() {
+            let left =
+                Budget { messages: each.messages * unused, bytes: each.bytes * u64::from(unused) };
+            let each = share(left, rooms.len() as u32);
+            rooms.retain(|room| self.read(*room, now, Some(each), came));
+        }
+        !rooms.is_empty()
+    }
+
+    /// Reads what a room has: all of it, or its share. Returns whether it may have more.
+    fn read(
+        &mut self,
+        room: RoomId,
+        now: Instant,
+        share: Option<Budget>,
+        came: &mut Vec<ConnectionItem<M>>,
+    ) -> bool {
+        let Some(joined) = self.rooms.get_mut(&room) else { return false };
         let mut cx = Context::from_waker(&joined.waker);
+        joined.session.set_budget(share.unwrap_or_default());
+        let before = came.len();
         loop {
             match joined.session.poll_next_batch(&mut cx) {
                 Poll::Ready(Ok(batch)) => {
                     // What is read has been dispatched, whatever another machine's clock says of that.
                     let read_at = joined.session.now();
                     came.extend(ConnectionItem::of_batch(room, now, read_at, &batch));
+                    let is_full = |share: Budget| came.len() - before >= share.messages as usize;
+                    if share.is_some_and(|share| batch.more() || is_full(share)) {
+                        self.shared.ready.list(room, &joined.seat);
+                        return true;
+                    }
                 }
                 Poll::Ready(Err(end)) => {
                     came.push(ConnectionItem::end(room, now, end));
+                    let session = joined.session.session();
                     self.rooms.remove(&room);
-                    return;
+                    self.shared.ended(room, session);
+                    return false;
                 }
-                Poll::Pending => return,
+                Poll::Pending => return false,
             }
         }
-    }
-
-    /// Takes what is for the connection alone. Where it sits in no room there is no clock, nor anything to put
-    /// in order with.
-    fn read_own(&self, now: Option<Instant>) -> Vec<ConnectionItem<M>> {
-        let directs = std::mem::take(&mut *self.own.directs.lock());
-        let now = now.unwrap_or(Instant::ZERO);
-        directs.into_iter().map(|direct| ConnectionItem::own(now, direct)).collect()
     }
 
     /// The first of what is held: nothing that was dispatched after the instant that the take has fixed, for
     /// another room may have said something since that comes before.
-    fn take_held(&mut self, now: Option<Instant>) -> Vec<ConnectionItem<M>> {
-        let may = |item: &ConnectionItem<M>| now.is_none_or(|now| item.at <= now);
-        let mut taken = Vec::new();
-        let mut later = VecDeque::new();
-        while let Some(item) = self.held.pop_front() {
-            if taken.len() < AT_ONCE && may(&item) {
+    fn take_held(&mut self, now: Instant, most: Budget) -> Vec<ConnectionItem<M>> {
+        let (mut taken, mut later) = (Vec::new(), Vec::new());
+        while taken.len() < most.messages as usize
+            && let Some(item) = self.held.pop_front()
+        {
+            if item.at <= now {
                 taken.push(item);
             } else {
-                later.push_back(item);
+                later.push(item);
             }
         }
-        self.held = later;
+        for item in later.into_iter().rev() {
+            self.held.push_front(item);
+        }
         if !self.held.is_empty() {
             // It is due at once.
-            self.ready.wake();
+            self.shared.ready.wake();
         }
         taken
+    }
+}
+
+impl<M: Payload + Send + Sync + 'static> Drop for Connection<M> {
+    fn drop(&mut self) {
+        self.shared.end();
     }
 }
 
@@ -247,37 +359,5 @@ impl<M: Payload + Send + Sync + 'static> fmt::Debug for Connection<M> {
             .field("order", &self.order)
             .field("rooms", &self.rooms.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// Sends to one [`Connection`] alone; cheap to clone.
-pub struct ConnectionSender<M>(Arc<Own<M>>);
-
-impl<M> ConnectionSender<M> {
-    /// Sends a message to the connection, at its priority between what the rooms have for it. O(1).
-    ///
-    /// # Errors
-    /// As many wait as may; the message comes back.
-    pub fn send(&self, direct: Direct<M>) -> Result<(), Direct<M>> {
-        let mut directs = self.0.directs.lock();
-        if directs.len() >= self.0.most {
-            return Err(direct);
-        }
-        directs.push_back(direct);
-        drop(directs);
-        self.0.ready.wake();
-        Ok(())
-    }
-}
-
-impl<M> Clone for ConnectionSender<M> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<M> fmt::Debug for ConnectionSender<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectionSender").finish_non_exhaustive()
     }
 }

@@ -126,6 +126,11 @@ impl<M: Payload + Send + Sync + 'static, U: Name> Hub<M, U> {
         Self::builder().spawn()
     }
 
+    /// Who looks after its rooms.
+    pub(crate) fn workers(&self) -> &Arc<Workers<Job<M>>> {
+        &self.inner.workers
+    }
+
     /// Opens the room of this name or number: makes it, or returns the one that there is.
     ///
     /// A room that exists keeps its own configuration, whatever `config` says;

@@ -80,7 +80,7 @@ pub struct Forwarded<E> {
 
 impl<E> Forwarded<E> {
     /// Nothing yet.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let end = ForwardEnd::Stalled;
         Self { batches: 0, messages: 0, unsent: 0, taken: 0, token: None, end }
     }
@@ -99,6 +99,9 @@ pub enum ForwardEnd<E> {
     /// The session was too slow for a High message, and
     /// [`when_high_lost`](ForwardOptions::when_high_lost) says to close it then. It has been told.
     HighLost,
+    /// The other half of a [connection](crate::connection::Connection::split) was dropped: it has
+    /// left all its rooms.
+    Left,
 }
 
 /// Writes what a session gets to a sink until either ends: feeds what `encoder` makes of each item
@@ -283,6 +286,7 @@ where
         ForwardEnd::Sink(_) => "failed",
         ForwardEnd::Stalled => "stalled",
         ForwardEnd::HighLost => "a High message was missed",
+        ForwardEnd::Left => "left",
     };
     let counts = [done.batches, done.messages, done.unsent];
     trace::forward_ended(subscription.room_id(), subscription.session(), reason, counts);

@@ -2,7 +2,7 @@
 
 pub(crate) mod forward;
 mod reader;
-mod sink_pace;
+pub(crate) mod sink_pace;
 pub(crate) mod sink_writer;
 pub(crate) mod speaker;
 pub(crate) mod subscription;

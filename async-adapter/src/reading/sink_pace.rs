@@ -9,7 +9,7 @@ const START: Budget = Budget { messages: 16, bytes: 2 << 10 };
 
 /// What the next batch of one sink may hold. It follows the time that the sink took for the last.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SinkPace {
+pub(crate) struct SinkPace {
     /// What no batch exceeds.
     most: Budget,
     next: Budget,
@@ -17,18 +17,18 @@ pub(super) struct SinkPace {
 }
 
 impl SinkPace {
-    pub(super) fn new(most: Budget, reach: Duration) -> Self {
+    pub(crate) fn new(most: Budget, reach: Duration) -> Self {
         let next = if reach == Duration::MAX { most } else { least(START, most) };
         Self { most, next, reach }
     }
 
-    pub(super) fn budget(&self) -> Budget {
+    pub(crate) fn budget(&self) -> Budget {
         self.next
     }
 
     /// The sink has taken a batch of so many messages, which was cut by the budget if there is
     /// `more`, in so much time.
-    pub(super) fn took(&mut self, messages: u64, more: bool, time: Duration) {
+    pub(crate) fn took(&mut self, messages: u64, more: bool, time: Duration) {
         if time > self.reach {
             // Less than it is a part of.
             let part = |of: u64| u128::from(of) * self.reach.as_nanos() / time.as_nanos();
