@@ -62,7 +62,7 @@ async fn visit(stream: TcpStream, hub: Hub<String>) -> Result<(), Box<dyn Error 
             Some(sent.map(drop).map_err(|refused| refused.to_string()))
         };
         match &*command.to_ascii_uppercase() {
-            "NICK" if rooms.rooms().is_empty() => nick = target.to_owned(),
+            "NICK" if rooms.rooms().is_empty() => target.clone_into(&mut nick),
             "USER" if !nick.is_empty() => reply(format!(":irc 001 {nick} :Welcome")),
             "PING" => reply(format!(":irc PONG irc :{}", rest.trim_start_matches(':'))),
             "JOIN" if !nick.is_empty() && target.starts_with('#') => {
