@@ -21,15 +21,21 @@ impl Checked {
         let answer = room.close(now, actor);
         self.on_hub("close", &answer, |hub| hub.close(now, actor))?;
         self.mirrored(room, "close", answer, |twin| twin.close(now, actor))?;
-        // One call drops 1,024 of those that wait; the next ones drop the rest.
+        // One call drops 1,024 of those that wait; the next ones drop the rest, and do what else is
+        // due.
+        let mut is_due = false;
         while answer.is_ok() && waiting(room) > 0 {
             let rest = waited.saturating_sub(1_024);
             same(Law::L7Bounded, "what one call leaves", rest, waiting(room))?;
             waited = rest;
             room.handle_timeout(now);
             self.twin.handle_timeout(now);
+            is_due = true;
         }
         self.oracle.closed(now, actor, answer)?;
+        if is_due {
+            self.oracle.timed_out(now, &self.twin.take_dispatches())?;
+        }
         self.inspect(room)
     }
 

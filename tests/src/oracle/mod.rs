@@ -334,6 +334,8 @@ impl Oracle {
 
     /// `RoomState::poll_event` answered this.
     pub fn polled(&mut self, event: Option<Event>) -> Check {
+        // Where many calls are made at once, nobody has looked since the last.
+        self.note_end();
         self.inbox.polled(event)?;
         self.note_end();
         Ok(())

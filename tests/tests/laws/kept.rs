@@ -16,6 +16,11 @@ const fn take(who: u8) -> Op {
     Op::Batch { who, messages: 7, bytes: 255 }
 }
 
+/// Four times so many, by users at an edge.
+const fn burst(quarter: u8) -> Op {
+    Op::Burst { who: 128, level: 0, size: 0, outcome_sink: 8, quarter }
+}
+
 type Kept = (&'static str, Setup, Vec<Op>);
 
 pub(crate) fn sequences() -> Vec<Kept> {
@@ -156,6 +161,16 @@ fn once_failed() -> Vec<Kept> {
                 Op::Wait { count: 2, unit: 2 },
                 Op::Touch { who: 0 },
             ],
+        ),
+        (
+            "a room of many who go one after the other says that it has ended",
+            Setup { sessions: (52, 0), size: 208, ..CALM },
+            vec![Op::Throng { user: 0, count: 64 }, Op::Close { by: 0 }, Op::Poll { times: 15 }],
+        ),
+        (
+            "who has no grace goes with the call that drops the rest of what waits",
+            Setup { rate: 0, burst: 0, queue: 3, outcome_sink: 0, grace: 105, size: 240, ..CALM },
+            vec![Op::Throng { user: 0, count: 1 }, burst(178), burst(79)],
         ),
     ]
 }
