@@ -38,7 +38,8 @@ fn what_must_hold_over_machines_holds_whatever_goes_wrong() {
             && all.losses > LIVES / 20
             && all.handed_over > LIVES / 10
             && all.retired > LIVES / 10
-            && all.closed > LIVES / 10,
+            && all.closed > LIVES / 10
+            && all.withdrawn > LIVES,
         "{all:?}"
     );
 }

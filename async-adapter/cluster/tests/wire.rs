@@ -15,8 +15,8 @@ use roomcast_core::timed::Until;
 use roomcast_core::{Instant, Kind, PerLevel, Priority, UserId};
 use samples::{
     NOW, Text, empty_flight, flight_with_books, flight_with_end, flight_with_owner,
-    flight_with_speech, forwards, forwards_with_books, forwards_with_end, forwards_with_owner,
-    forwards_with_speech, full_flight, node_books,
+    flight_with_speech, flight_with_withdrawn, forwards, forwards_with_books, forwards_with_end,
+    forwards_with_owner, forwards_with_speech, forwards_with_withdrawn, full_flight, node_books,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::borrow::Cow;
@@ -68,7 +68,7 @@ fn read_forwards(bytes: &[u8]) -> Result<Forwards<Text>, WireError> {
 }
 
 /// Each record with its golden file.
-fn goldens() -> [(&'static str, Vec<u8>); 15] {
+fn goldens() -> [(&'static str, Vec<u8>); 17] {
     let lease = NodeLease { node: 7, incarnation: 900, reads: 1, retires: false, sent_at: None };
     [
         ("flight.v1.cbor", full_flight().encode(&Numbers)),
@@ -79,6 +79,8 @@ fn goldens() -> [(&'static str, Vec<u8>); 15] {
         ("forwards-owner.v1.cbor", forwards_with_owner().encode(NOW, &Numbers)),
         ("flight-end.v1.cbor", flight_with_end().encode(&Numbers)),
         ("forwards-end.v1.cbor", forwards_with_end().encode(NOW, &Numbers)),
+        ("flight-withdrawn.v1.cbor", flight_with_withdrawn().encode(&Numbers)),
+        ("forwards-withdrawn.v1.cbor", forwards_with_withdrawn().encode(NOW, &Numbers)),
         ("forwards-speech.v1.cbor", forwards_with_speech().encode(NOW, &Numbers)),
         ("forwards-books.v1.cbor", forwards_with_books().encode(NOW, &Numbers)),
         ("lease-retires.v1.cbor", NodeLease { retires: true, ..lease }.encode()),
@@ -123,12 +125,20 @@ fn what_was_written_is_read() {
     assert_eq!((read.change, read.state), (flight.change, flight.state));
     assert_eq!((read.checkpoint, read.books), (flight.checkpoint, flight.books));
     assert_eq!((read.handed_to, read.gathering), (flight.handed_to, flight.gathering));
-    for flight in [flight_with_speech(), flight_with_owner(), flight_with_end()] {
+    for flight in
+        [flight_with_speech(), flight_with_owner(), flight_with_end(), flight_with_withdrawn()]
+    {
         let read = read_flight(&flight.encode(&Numbers)).unwrap();
         assert_eq!((read.change, read.state), (flight.change, flight.state));
         assert_eq!((read.directs, read.closed), (flight.directs, flight.closed));
+        assert_eq!(read.withdrawn, flight.withdrawn);
     }
-    for forwards in [forwards_with_speech(), forwards_with_owner(), forwards_with_end()] {
+    for forwards in [
+        forwards_with_speech(),
+        forwards_with_owner(),
+        forwards_with_end(),
+        forwards_with_withdrawn(),
+    ] {
         let read = read_forwards(&forwards.encode(NOW, &Numbers)).unwrap();
         assert_eq!(format!("{:?}", read.forwards), format!("{:?}", forwards.forwards));
     }

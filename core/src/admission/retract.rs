@@ -11,11 +11,13 @@ use crate::time::Instant;
 
 impl<M: Payload> Admission<M> {
     /// Drops what waits of what is to be taken back, if somebody may do that; returns how many. `sent`
-    /// is who has said what has gone out, and how many messages it stands for. O(what waits).
+    /// is who has said what has gone out, and how many messages it stands for. For hosts whose audiences
+    /// are elsewhere; with an audience beside it, [`Halves`](crate::Halves::retract) knows who has said
+    /// what. O(what waits).
     ///
     /// # Errors
     /// The room is closed, or the actor may not do that. No clock has moved then.
-    pub(crate) fn retract(
+    pub fn retract(
         &mut self,
         now: Instant,
         actor: Actor,
@@ -58,8 +60,9 @@ impl<M: Payload> Admission<M> {
         Ok(dropped)
     }
 
-    /// Messages with these numbers were taken back that had gone out: a tip is to tell it.
-    pub(crate) fn note_retracted(&mut self, seqs: &[Seq]) {
+    /// Messages with these numbers were taken back that had gone out: a tip is to tell it. For hosts whose
+    /// audiences are elsewhere, as [`retract`](Self::retract) is.
+    pub fn note_retracted(&mut self, seqs: &[Seq]) {
         self.data.note_retracted(self.clock.at(), seqs);
     }
 

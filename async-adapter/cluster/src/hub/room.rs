@@ -2,8 +2,9 @@
 
 use super::ClusterBooks;
 use super::order::Order;
-use crate::wire::{Command, Decided, EncodedDirect, NotDone, Wire};
-use roomcast::error::{JoinError, LeaveError};
+use crate::wire::{Command, Decided, EncodedDirect, NotDone, Wire, Withdrawn};
+use roomcast::error::{JoinError, LeaveError, ModerationError};
+use roomcast::moderation::Retraction;
 use roomcast::stats::RoomStats;
 use roomcast::{
     Actor, Direct, Join, Outcome, Payload, Publish, Receipt, Refused, Room, RoomConfig, RoomId,
@@ -308,6 +309,64 @@ impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
         let (key, value) = (key.into(), value.map(Arc::from));
         let command = Command::WriteAttribute { key, value, based_on };
         self.room.command(self.actor, command).await
+    }
+
+    /// Takes messages back, as [`Moderation::retract`](roomcast::moderation::Moderation::retract) does, at every
+    /// node: what waits at the owner is dropped, and what has gone out nobody gets who has not got it, late
+    /// joiners and resumers included. Every node hears of it in its place behind the messages, so that none
+    /// gives out what another one holds back. Those who have got a message are told its number by a
+    /// [tip](roomcast::event::SystemMessage::Retracted), if the room gives such. Of all that a user has said
+    /// what waits at the nodes is dropped as well; what is on its way to the owner meanwhile counts as said
+    /// afterwards.
+    ///
+    /// Who has said what went out the owner knows of the last 4,096 messages. A message that
+    /// [waits](Retraction::Waiting) is found at the node at which it was said, as long as it waits there.
+    ///
+    /// ```
+    /// # use roomcast::{Actor, Hub, Join, Outcome, Publish, RoomConfig, RoomId, Source, UserId};
+    /// # use roomcast::moderation::Retraction;
+    /// # use roomcast_cluster::ClusterHub;
+    /// # use roomcast_cluster::bus::LocalBus;
+    /// # use roomcast_cluster::proto::NodeOptions;
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let hub = ClusterHub::<String>::join(Hub::start(), LocalBus::new().connect(), NodeOptions::new(1));
+    /// # let room = hub.open_room(RoomId(42), &RoomConfig::default()).await?;
+    /// let ann = room.join(Join::user(UserId(7)))?;
+    /// let mut bob = room.join(Join::user(UserId(8)))?;
+    /// let said = Publish::new(Source::Session(ann.session()), "oh no".to_owned());
+    /// let Outcome::Dispatched { seq, .. } = room.publish(said).await? else { unreachable!() };
+    ///
+    /// room.moderation(Actor::User(UserId(7))).retract(Retraction::Sent(seq)).await?;
+    /// assert!(bob.try_next_batch()?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`CommandError`]: the actor may not, it is not known who has said it ([`NotDone::Gone`]), the room is
+    /// closed, or nobody knows.
+    ///
+    /// # Cancel safety
+    /// It is done all the same, once the call has been polled.
+    pub async fn retract(&self, what: Retraction) -> Result<(), CommandError> {
+        let withdrawn = match what {
+            Retraction::Sent(seq) => Withdrawn::Sent(seq),
+            Retraction::AllOf(user) => Withdrawn::AllOf(user),
+            _ => return self.retract_here(what),
+        };
+        self.room.command(self.actor, Command::Retract(withdrawn)).await
+    }
+
+    fn retract_here(&self, what: Retraction) -> Result<(), CommandError> {
+        let retracted = self.room.here().moderation(self.actor).retract(what);
+        let retracted = retracted.map_err(|error| match error {
+            ModerationError::RoomClosed => NotDone::RoomClosed,
+            _ => NotDone::NotAllowed,
+        });
+        let found =
+            retracted.and_then(|all| if all.is_empty() { Err(NotDone::Gone) } else { Ok(()) });
+        found.map_err(CommandError::NotDone)
     }
 
     /// Sets a counter of the room, or with `None` takes it away; every node reads it by

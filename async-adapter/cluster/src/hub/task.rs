@@ -283,6 +283,13 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
                     known.take_over(&edge.room.here(), self.hub.now());
                 }
             }
+            Output::Withdrawn { room, what } => {
+                if let Some(edge) = self.edge(room) {
+                    // The owner has looked whether somebody may.
+                    let room = edge.room.here();
+                    let _ = room.moderation(Actor::Host).retract(what.into());
+                }
+            }
             Output::Direct { room, to, direct } => {
                 let room = self.edge(room).map(|edge| edge.room.here());
                 if let (Some(room), Ok(direct)) = (room, direct.decode()) {

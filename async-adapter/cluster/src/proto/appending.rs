@@ -84,6 +84,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         let mut continued = self.admission.continued();
         let (messages, bytes) = self.take_messages();
         continued.heads = self.told;
+        let withdrawn = self.take_withdrawn();
         let directs = self.take_directs(bytes);
         let closed = self.closes();
         let fates = self.take_fates();
@@ -113,6 +114,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
             rows,
             handed_to,
             gathering: self.gathering.is_some(),
+            withdrawn,
             directs,
             closed,
         }
@@ -181,7 +183,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
             let profile = next.profile.as_ref().map_or(0, |profile| profile.size());
             let size = (next.payload.size() as u64).saturating_add(profile as u64);
             let is_full = messages.len() == MAX_MESSAGES || bytes + size > MAX_PAYLOADS;
-            if is_full && !messages.is_empty() {
+            if (is_full && !messages.is_empty()) || !self.may_tell(next.seq) {
                 break;
             }
             bytes += size;

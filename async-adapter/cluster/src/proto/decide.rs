@@ -35,6 +35,11 @@ impl<M: Payload + Wire + Clone> Owner<M> {
                     refused => refused,
                 }
             }
+            What::Command { actor, command: Command::Retract(what) } => {
+                let fate = Fate { edge, number, decided: Decided::Done };
+                self.take_back(now, actor, fate, what);
+                return;
+            }
             What::Command { actor, command } => {
                 let done = self.carry_out(now, actor, command);
                 self.pick_up();
@@ -254,14 +259,14 @@ impl<M: Payload + Wire + Clone> Owner<M> {
                 CloseError::NotAllowed(_) => NotDone::NotAllowed,
                 _ => NotDone::RoomClosed,
             })?,
-            // It has a fate of its own.
-            Command::SendDirect(..) => return Err(NotDone::Unknown),
+            // They have a fate of their own.
+            Command::SendDirect(..) | Command::Retract(_) => return Err(NotDone::Unknown),
         }
         Ok(())
     }
 }
 
-fn not_done(error: ModerationError) -> NotDone {
+pub(super) fn not_done(error: ModerationError) -> NotDone {
     match error {
         ModerationError::RoomClosed => NotDone::RoomClosed,
         ModerationError::NotAllowed(_) => NotDone::NotAllowed,

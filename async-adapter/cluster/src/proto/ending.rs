@@ -21,6 +21,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
             && self.admission.is_idle()
             && self.untold.is_empty()
             && self.directs.is_empty()
+            && self.withdrawn.is_empty()
             && self.fates.len() <= MAX_LAST_FATES
     }
 }

@@ -1,5 +1,6 @@
 //! A room as its log says that it is, up to the last flight that has been read.
 
+use super::senders::Senders;
 use crate::wire::{Books, Change, Flight, Lasting, NodeBooks};
 use roomcast_core::admission::{Continued, PersistedState};
 use roomcast_core::{Instant, PerLevel};
@@ -18,6 +19,7 @@ pub struct Follower {
     pub(super) continued: Continued,
     pub(super) state: PersistedState,
     pub(super) lasting: Lasting,
+    pub(super) senders: Senders,
     pub(super) books: Books,
     pub(super) rows: BTreeMap<u64, NodeBooks>,
     pub(super) checkpoint: u64,
@@ -44,6 +46,7 @@ impl Follower {
             continued: flight.continued,
             state: PersistedState::default(),
             lasting: Lasting::default(),
+            senders: Senders::default(),
             books: Books::default(),
             rows: BTreeMap::new(),
             checkpoint: at,
@@ -75,10 +78,17 @@ impl Follower {
         }
         self.open_at = flight.edges.iter().map(|seen| seen.edge).collect();
         self.closed = flight.closed;
+        for sent in &flight.messages {
+            self.senders.note(sent.parts.seq, sent.parts.sender, sent.parts.messages);
+        }
+        for &what in &flight.withdrawn {
+            let _ = self.senders.withdraw(what);
+        }
         if flight.closed {
             (self.state, self.lasting) = (PersistedState::default(), Lasting::default());
             self.continued = Continued::default();
             self.continued.heads = flight.continued.heads;
+            self.senders = Senders::default();
             self.rows.clear();
             self.open_at.clear();
             return;

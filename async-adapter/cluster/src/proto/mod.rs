@@ -36,8 +36,10 @@ mod lease;
 mod link;
 mod node;
 mod owner;
+mod retracting;
 mod room;
 mod rows;
+mod senders;
 mod shared;
 mod silence;
 mod telling;
@@ -49,7 +51,7 @@ pub use keys::LiveKeys;
 pub use node::Node;
 
 use crate::bus::{CallId, FromBus, Request};
-use crate::wire::{Command, Decided, EdgeBooks, EncodedDirect, Lasting, What};
+use crate::wire::{Command, Decided, EdgeBooks, EncodedDirect, Lasting, What, Withdrawn};
 use roomcast_core::admission::PersistedState;
 use roomcast_core::handover::HandOver;
 use roomcast_core::message::EdgeMessage;
@@ -224,6 +226,14 @@ pub enum Output<M> {
         kicked: Vec<UserId>,
         /// Whose sessions end, as banned.
         banned: Vec<UserId>,
+    },
+    /// Something is taken back of what the edge has received: whoever has not got it at the edge never gets
+    /// it, and what waits there is dropped, if it is of a user all of whose messages are.
+    Withdrawn {
+        /// The room.
+        room: RoomId,
+        /// What.
+        what: Withdrawn,
     },
     /// A direct message to all sessions of a user that are at the edge, behind what it has received.
     Direct {

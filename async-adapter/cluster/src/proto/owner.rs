@@ -2,7 +2,9 @@
 //! each edge has come.
 
 use super::follow::Follower;
+use super::retracting::Untold;
 use super::rows::Rows;
+use super::senders::Senders;
 use super::shared::Shared;
 use super::writing::Writing;
 use crate::wire::{Books, Change, Fate, Forwards, Lasting, Origin, ToUser, Wire};
@@ -48,6 +50,9 @@ pub(super) struct Owner<M> {
     pub(super) lasting: Lasting,
     pub(super) books: Books,
     pub(super) rows: Rows,
+    /// What is taken back, and is in no flight yet.
+    pub(super) withdrawn: VecDeque<Untold>,
+    pub(super) senders: Senders,
     /// Where what has gone out came from, by its number.
     pub(super) origins: BTreeMap<Seq, (Option<Origin>, Option<DedupKey>)>,
     pub(super) edges: BTreeMap<u64, EdgeAtOwner>,
@@ -138,6 +143,8 @@ impl<M: Payload + Wire + Clone> Owner<M> {
             lasting,
             books: follower.filter(|_| end > 0).map_or_else(Books::default, |all| all.books),
             rows: Rows::new(follower),
+            withdrawn: VecDeque::new(),
+            senders: follower.map(|follower| follower.senders.clone()).unwrap_or_default(),
             origins: BTreeMap::new(),
             edges: BTreeMap::new(),
             offered: BTreeMap::new(),
@@ -200,7 +207,8 @@ impl<M: Payload + Wire + Clone> Owner<M> {
     }
 
     fn is_full(&self) -> bool {
-        self.untold.len() >= MAX_UNTOLD || self.directs.len() >= MAX_UNTOLD
+        [self.untold.len(), self.directs.len(), self.withdrawn.len()].iter().max()
+            >= Some(&MAX_UNTOLD)
     }
 
     /// What is due in the admission is done.
@@ -225,7 +233,10 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         let through = self.untold.back().map_or(Seq(self.told.values().sum()), |last| last.seq);
         if self.admission.dispatched() > through {
             let handed = self.admission.hand_over(through);
-            self.untold.extend(handed.messages().iter().cloned());
+            for message in handed.messages() {
+                self.senders.note(message.seq, message.sender, message.messages);
+                self.untold.push_back(Arc::clone(message));
+            }
             self.admission.release_through(self.admission.dispatched());
         }
     }
@@ -264,7 +275,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
 
     /// Whether a flight has something to tell.
     pub(super) fn has_news(&self) -> bool {
-        let has_told = self.untold.is_empty() && self.fates.is_empty() && self.directs.is_empty();
-        !has_told || !self.change.is_empty()
+        let is_told = self.untold.is_empty() && self.fates.is_empty() && self.change.is_empty();
+        !is_told || !self.directs.is_empty() || !self.withdrawn.is_empty()
     }
 }

@@ -303,6 +303,7 @@ impl<M: Payload + Wire + Clone> Room<M> {
                 self.tell_known(shared, &flight, is_anew);
             }
             self.hand_on(shared, &mut flight);
+            self.tell_withdrawn(shared, &flight);
             self.tell_directs(shared, &mut flight);
             self.settle(shared, &flight, is_other_owner && (is_torn || is_other_log));
         }

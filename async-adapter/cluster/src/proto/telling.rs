@@ -59,6 +59,13 @@ impl<M: Payload + Wire + Clone> Room<M> {
         }
     }
 
+    /// The host's edge hears what is taken back of what it has received.
+    pub(super) fn tell_withdrawn<I>(&self, shared: &mut Shared<M, I>, flight: &Flight<M>) {
+        for &what in &flight.withdrawn {
+            shared.outputs.push_back(Output::Withdrawn { room: self.id, what });
+        }
+    }
+
     /// The host's edge gets the direct messages of a flight.
     pub(super) fn tell_directs<I>(&self, shared: &mut Shared<M, I>, flight: &mut Flight<M>) {
         for ToUser { user, direct } in flight.directs.drain(..) {

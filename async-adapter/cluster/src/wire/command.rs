@@ -5,7 +5,9 @@ use super::forward::What;
 use super::host::HostIds;
 use super::persisted::{mode_of, mode_record};
 use super::record::{AttributeRecord, Blob, CounterRecord, SpeakModeRecord};
+use super::withdrawn::Withdrawn;
 use minicbor::{Decode, Encode};
+use roomcast_core::ids::Seq;
 use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::time::Duration;
 use roomcast_core::{Actor, RoomConfig, UserId};
@@ -68,6 +70,8 @@ pub enum Command {
     SendDirect(UserId, EncodedDirect),
     /// Closes the room, at every node.
     Close,
+    /// Takes messages back.
+    Retract(Withdrawn),
 }
 
 impl Command {
@@ -116,6 +120,8 @@ pub(super) struct CommandRecord<'b> {
     pub(super) config: Option<&'b str>,
     #[b(9)]
     pub(super) direct: Option<DirectRecord<'b>>,
+    #[n(10)]
+    pub(super) seq: Option<u64>,
 }
 
 pub(super) fn asked<'a>(
@@ -169,6 +175,12 @@ pub(super) fn asked<'a>(
             CommandRecord { what: 17, user: blob(*user), direct, ..none }
         }
         Command::Close => CommandRecord { what: 18, ..none },
+        Command::Retract(Withdrawn::Sent(seq)) => {
+            CommandRecord { what: 19, seq: Some(seq.0), ..none }
+        }
+        Command::Retract(Withdrawn::AllOf(user)) => {
+            CommandRecord { what: 20, user: blob(*user), ..none }
+        }
     }
 }
 
@@ -207,6 +219,9 @@ pub(super) fn to_do<M>(
             Command::SendDirect(user.unwrap_or(UserId(0)), direct)
         }
         CommandRecord { what: 18, .. } => Command::Close,
+        CommandRecord { what: 19, seq: Some(seq), .. } => {
+            Command::Retract(Withdrawn::Sent(Seq(*seq)))
+        }
         &CommandRecord { what, .. } => match user.and_then(|user| of_user(what, user, time)) {
             Some(command) => command,
             None if what <= LAST => {
@@ -219,7 +234,7 @@ pub(super) fn to_do<M>(
 }
 
 /// The last command that this version knows.
-const LAST: u8 = 18;
+const LAST: u8 = 20;
 
 /// A command that is about a user.
 fn of_user(what: u8, user: UserId, time: Option<Duration>) -> Option<Command> {
@@ -234,6 +249,7 @@ fn of_user(what: u8, user: UserId, time: Option<Duration>) -> Option<Command> {
         11 => Command::Mark(user),
         12 => Command::Unmark(user),
         13 => Command::SetOwner(user),
+        20 => Command::Retract(Withdrawn::AllOf(user)),
         _ => return None,
     })
 }

@@ -7,6 +7,7 @@ use super::message::Sent;
 use super::outcome::Decided;
 use super::persisted::Change;
 use super::record::{EdgeRecord, FlightRecord, LimitRecord};
+use super::withdrawn::Withdrawn;
 use super::{Record, VERSION, WireError, contradiction, read, write};
 use roomcast_core::admission::Continued;
 use roomcast_core::dedup::SaidKey;
@@ -51,6 +52,8 @@ pub struct Flight<M> {
     /// The books of edges that have said something of theirs since the last flight that had any; where
     /// people and data are written down whole, of all.
     pub rows: Vec<NodeBooks>,
+    /// What is taken back, of what went out up to and with this flight.
+    pub withdrawn: Vec<Withdrawn>,
     /// Direct messages to users, behind what went out.
     pub directs: Vec<ToUser>,
     /// The owner gives the room up to the node of this name.
@@ -143,6 +146,7 @@ impl<M: Wire> Flight<M> {
             rows: self.rows.iter().map(|row| row.record(self.sent_at)).collect(),
             directs: self.directs.iter().map(|direct| direct.record(ids)).collect(),
             closed: self.closed.then_some(true),
+            withdrawn: self.withdrawn.iter().map(|one| one.record(ids)).collect(),
         })
     }
 
@@ -189,6 +193,9 @@ impl<M: Wire> Flight<M> {
         let rows = rows.collect::<Result<_, _>>().map_err(contradiction::<R<'_>>)?;
         let directs = record.directs.0.iter().map(|direct| ToUser::read(direct, ids));
         let directs = directs.collect::<Result<_, _>>().map_err(contradiction::<R<'_>>)?;
+        let withdrawn = record.withdrawn.0.iter();
+        let withdrawn = withdrawn.filter_map(|one| Withdrawn::read(one, ids).transpose());
+        let withdrawn = withdrawn.collect::<Result<_, _>>().map_err(contradiction::<R<'_>>)?;
         let column = |column: usize| PerLevel(record.books.map(|row| row[column]));
         Ok(Self {
             incarnation: record.incarnation,
@@ -209,6 +216,7 @@ impl<M: Wire> Flight<M> {
             rows,
             directs,
             closed: record.closed.unwrap_or(false),
+            withdrawn,
         })
     }
 }

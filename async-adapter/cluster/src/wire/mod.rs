@@ -21,6 +21,7 @@ mod message;
 mod outcome;
 mod persisted;
 mod record;
+mod withdrawn;
 
 pub use books::{EdgeBooks, EdgeMessages, NodeBooks};
 pub use command::Command;
@@ -33,6 +34,7 @@ pub use lease::{NodeLease, RoomKey};
 pub use message::{Origin, Sent};
 pub use outcome::{Decided, NotDone};
 pub use persisted::{Attribute, Change};
+pub use withdrawn::Withdrawn;
 
 use minicbor::{Decode, Decoder, Encode};
 

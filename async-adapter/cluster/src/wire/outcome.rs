@@ -56,6 +56,8 @@ pub enum NotDone {
     RoomClosed,
     /// Whoever is to own the room is banned.
     Banned,
+    /// The owner does not know any more who has said it.
+    Gone,
     /// A setting cannot change while the room runs.
     Fixed,
     /// The owner's version does not know it, or this version does not know the reason.
@@ -63,12 +65,13 @@ pub enum NotDone {
 }
 
 impl NotDone {
-    const ALL: [(Self, &'static str); 7] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::NotAllowed, "not_allowed"),
         (Self::Limit, "limit"),
         (Self::Conflict, "conflict"),
         (Self::RoomClosed, "room_closed"),
         (Self::Banned, "banned"),
+        (Self::Gone, "gone"),
         (Self::Fixed, "fixed"),
         (Self::Unknown, "unknown"),
     ];

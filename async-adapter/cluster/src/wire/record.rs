@@ -2,6 +2,7 @@
 
 use super::command::CommandRecord;
 use super::direct::ToUserRecord;
+use super::withdrawn::WithdrawnRecord;
 use minicbor::decode::Error;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use std::borrow::Cow;
@@ -123,6 +124,8 @@ pub(super) struct FlightRecord<'b> {
     pub(super) directs: List<ToUserRecord<'b>>,
     #[n(22)]
     pub(super) closed: Option<bool>,
+    #[cbor(b(23), skip_if = "is_empty")]
+    pub(super) withdrawn: List<WithdrawnRecord<'b>>,
 }
 
 /// The books of an edge.

@@ -2,7 +2,7 @@
 
 use roomcast_cluster::wire::{
     Books, Change, Command, Decided, EdgeBooks, EdgeMessages, EdgeSeen, EncodedDirect, Fate,
-    Flight, Forward, Forwards, NodeBooks, NotDone, Origin, Sent, ToUser, What,
+    Flight, Forward, Forwards, NodeBooks, NotDone, Origin, Sent, ToUser, What, Withdrawn,
 };
 use roomcast_core::admission::Continued;
 use roomcast_core::dedup::SaidKey;
@@ -118,6 +118,7 @@ pub(crate) fn full_flight() -> Flight<Text> {
         handed_to: Some(3),
         gathering: true,
         rows: Vec::new(),
+        withdrawn: Vec::new(),
         directs: Vec::new(),
         closed: false,
     }
@@ -172,6 +173,7 @@ pub(crate) fn empty_flight() -> Flight<Text> {
         handed_to: None,
         gathering: false,
         rows: Vec::new(),
+        withdrawn: Vec::new(),
         directs: Vec::new(),
         closed: false,
     }
@@ -296,6 +298,20 @@ pub(crate) fn flight_with_end() -> Flight<Text> {
     ];
     flight.closed = true;
     flight
+}
+
+/// What came to the wire with messages that are taken back.
+pub(crate) fn flight_with_withdrawn() -> Flight<Text> {
+    let withdrawn = vec![Withdrawn::Sent(Seq(3)), Withdrawn::AllOf(UserId(8))];
+    Flight { withdrawn, ..empty_flight() }
+}
+
+/// Commands that came to the wire with them.
+pub(crate) fn forwards_with_withdrawn() -> Forwards<Text> {
+    let commands = [Withdrawn::Sent(Seq(3)), Withdrawn::AllOf(UserId(8))].map(Command::Retract);
+    let commands = commands.map(|command| What::Command { actor: Actor::Host, command });
+    let numbered = (42..).zip(commands).map(|(number, what)| Forward { number, what });
+    Forwards { forwards: numbered.collect(), ..forwards() }
 }
 
 /// Commands that came to the wire with them.

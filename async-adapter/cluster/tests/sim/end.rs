@@ -30,7 +30,8 @@ impl World {
                     node.undecided(ROOM)
                 ));
             }
-            place.read(now, &mut self.oracle)?;
+            place.read_all(now, &mut self.oracle)?;
+            self.oracle.check_withdrawn(place.opened_at, &place.withdrawn)?;
             let gaps =
                 place.check_deliveries(heads).map_err(|fault| format!("node {name}: {fault}"))?;
             if gaps > 0 && self.oracle.losses == 0 {

@@ -195,6 +195,7 @@ impl World {
             Due::Look(machine) => self.look(machine)?,
             Due::Say(machine, words) => self.say(machine, words)?,
             Due::Command(machine, command) => {
+                self.numbers += 1;
                 let (room, tag, actor) = (ROOM, self.numbers, Actor::Host);
                 if self.machines[machine].place.is_some() && !self.is_paused(machine) {
                     let its = &self.machines[machine];
@@ -400,6 +401,10 @@ impl World {
             Output::Flight { handed, .. } => {
                 self.ages.handed_on(machine, &handed, (self.at, now))?;
                 let place = its.place.as_mut().ok_or("a flight for no edge")?;
+                if self.oracle.losses > 0 {
+                    // What is missing in a log that was lost counts as overrun, if it is read much later.
+                    place.read_all(now, &mut self.oracle)?;
+                }
                 let lost = place.take(now, handed)?;
                 // However much comes at once, nobody falls out of the edge's own log.
                 place.read(now, &mut self.oracle)?;
@@ -412,6 +417,10 @@ impl World {
                     place.hand_on_counts(now, node);
                     place.know(now, state, lasting.as_deref())?;
                 }
+            }
+            Output::Withdrawn { what, .. } => {
+                let place = its.place.as_mut().ok_or("something is taken back for no edge")?;
+                self.seen.withdrawn += place.withdraw(now, what)?;
             }
             Output::Direct { to, direct, .. } => {
                 let place = its.place.as_mut().ok_or("a direct message for no edge")?;

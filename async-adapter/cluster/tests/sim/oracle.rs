@@ -5,7 +5,8 @@ use super::Text;
 use super::place::{Words, is_final};
 use roomcast_cluster::bus::Record;
 use roomcast_cluster::proto;
-use roomcast_cluster::wire::{Decided, Flight, Numbers};
+use roomcast_cluster::wire::{Decided, Flight, Numbers, Withdrawn};
+use roomcast_core::ids::Seq;
 use roomcast_core::ledger::RefusalReason;
 use roomcast_core::message::{EdgeMessage, Sender};
 use roomcast_core::time::Duration;
@@ -75,6 +76,10 @@ pub(crate) struct Oracle {
     heads: PerLevel<u64>,
     last: Option<(u64, u64)>,
     pub(crate) flights: u64,
+    /// Who has said what went out, and for how many messages it stands, by number.
+    by: BTreeMap<u64, (Sender, u32)>,
+    /// What the logs say to be taken back.
+    withdrawn: BTreeSet<u64>,
     pub(crate) losses: u64,
     /// How often the room was closed.
     pub(crate) closes: u64,
@@ -214,6 +219,21 @@ impl Oracle {
                 return Err(format!("the key {} of {user} is said twice", key.0));
             }
         }
+        for sent in &flight.messages {
+            self.by.insert(sent.parts.seq.0, (sent.parts.sender, sent.parts.messages));
+        }
+        let through = flight.continued.heads.values().sum::<u64>();
+        for &what in &flight.withdrawn {
+            match what {
+                Withdrawn::Sent(seq) if seq.0 <= through => drop(self.withdrawn.insert(seq.0)),
+                Withdrawn::AllOf(user) => {
+                    let of_user = self.by.range(..=through);
+                    let of_user = of_user.filter(|(_, by)| **by == (Sender::User(user), 1));
+                    self.withdrawn.extend(of_user.map(|(seq, _)| *seq));
+                }
+                _ => return Err(format!("C1: {what:?} is taken back behind #{through}")),
+            }
+        }
         if flight.closed {
             // Whoever goes on begins anew.
             self.closes += 1;
@@ -235,6 +255,18 @@ impl Oracle {
             return Err(format!("L14: {user} gets {tag} as {}, which no log has", message.seq));
         }
         Ok(())
+    }
+
+    /// In the end: what the log says to be taken back is so at an edge that had it.
+    pub(crate) fn check_withdrawn(&self, opened_at: u64, at: &BTreeSet<Seq>) -> Result<(), String> {
+        let mut missing =
+            self.withdrawn.range(opened_at + 1..).filter(|seq| !at.contains(&Seq(**seq)));
+        match missing.next() {
+            Some(seq) if self.losses == 0 => {
+                Err(format!("C1: an edge has #{seq}, which was taken back"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// In the end: what was said at an edge that lives has its fate.

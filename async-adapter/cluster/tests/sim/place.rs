@@ -4,12 +4,12 @@ use super::Text;
 use super::halves::Only;
 use super::oracle::Oracle;
 use roomcast_cluster::proto::{Input, Node};
-use roomcast_cluster::wire::{EdgeBooks, EncodedDirect, Lasting};
+use roomcast_cluster::wire::{EdgeBooks, EncodedDirect, Lasting, Withdrawn};
 use roomcast_core::admission::PersistedState;
 use roomcast_core::handover::HandOver;
-use roomcast_core::ids::{CorrelationId, SessionKind};
+use roomcast_core::ids::{CorrelationId, Seq, SessionKind};
 use roomcast_core::ledger::Ledger;
-use roomcast_core::message::{DedupKey, MergeKey, OutcomeSink};
+use roomcast_core::message::{DedupKey, MergeKey, OutcomeSink, Sender};
 use roomcast_core::{
     Actor, Audience, Budget, Edge, Event, GapCause, Group, Halves, Instant, Item, Kind, Outcome,
     PerLevel, Priority, Publish, Recipient, RoomConfig, RoomId, SessionId, Source, UserId,
@@ -17,6 +17,9 @@ use roomcast_core::{
 use std::collections::BTreeSet;
 
 pub(crate) const ROOM: RoomId = RoomId(42);
+
+/// How seldom a slow one reads: once in so many times.
+const SELDOM: u32 = 40;
 
 /// The user who sits at every edge.
 pub(crate) const COMMON: UserId = UserId(1);
@@ -39,6 +42,14 @@ pub(crate) struct Place {
     /// Where each session has come, and how much it was told that it missed.
     read: Vec<PerLevel<u64>>,
     missed: Vec<PerLevel<u64>>,
+    /// The number up to which messages had gone out when it was opened.
+    pub(crate) opened_at: u64,
+    /// What has come, and by whom.
+    got: Vec<(Seq, Sender, u32)>,
+    /// What was taken back here.
+    pub(crate) withdrawn: BTreeSet<Seq>,
+    /// How often everybody was to read. One is slow, and reads seldom.
+    reads: u32,
     /// Direct messages that the common user got here.
     pub(crate) directs: BTreeSet<u64>,
     /// Counters' gains that were handed on.
@@ -71,6 +82,10 @@ impl Place {
             read: none.clone(),
             missed: none,
             sessions,
+            opened_at: heads.values().sum(),
+            got: Vec::new(),
+            withdrawn: BTreeSet::new(),
+            reads: 0,
             directs: BTreeSet::new(),
             gained: 0,
         }
@@ -96,6 +111,24 @@ impl Place {
             self.edge.import(now, state).map_err(|error| error.to_string())?;
         }
         Ok(())
+    }
+
+    /// Something is taken back. Returns how many messages nobody gets here any more.
+    pub(crate) fn withdraw(&mut self, now: Instant, what: Withdrawn) -> Result<u64, String> {
+        match what {
+            Withdrawn::Sent(seq) => drop(self.withdrawn.insert(seq)),
+            Withdrawn::AllOf(user) => {
+                let of_user = self.got.iter().filter(|(_, sender, messages)| {
+                    (*sender, *messages) == (Sender::User(user), 1)
+                });
+                self.withdrawn.extend(of_user.map(|(seq, ..)| *seq));
+            }
+            _ => return Err(format!("{what:?} is taken back")),
+        }
+        let mut audiences = Only(&mut self.audience);
+        let mut halves = Halves::new(&mut self.edge, &mut audiences);
+        let retracted = halves.retract(now, Actor::Host, what.into());
+        Ok(retracted.map_err(|error| error.to_string())?.seqs.len() as u64)
     }
 
     /// A direct message to a user has come.
@@ -177,6 +210,8 @@ impl Place {
 
     /// The room has dispatched something.
     pub(crate) fn take(&mut self, now: Instant, handed: HandOver<Text>) -> Result<u64, String> {
+        let got = handed.messages().iter();
+        self.got.extend(got.map(|message| (message.seq, message.sender, message.messages)));
         let received = self.edge.receive(handed);
         if received == roomcast_core::admission::Received::Foreign {
             return Err("an edge is given what contradicts what it has".into());
@@ -192,15 +227,27 @@ impl Place {
         Ok(lost)
     }
 
+    /// As [`read`](Self::read), and the slow one reads as well.
+    pub(crate) fn read_all(&mut self, now: Instant, oracle: &mut Oracle) -> Result<(), String> {
+        self.reads = SELDOM - 1;
+        self.read(now, oracle)
+    }
+
     /// Everybody reads, and what they get is looked at.
     pub(crate) fn read(&mut self, now: Instant, oracle: &mut Oracle) -> Result<(), String> {
-        for at in 0..self.sessions.len() {
+        self.reads += 1;
+        let readers = if self.reads.is_multiple_of(SELDOM) { 3 } else { 2 };
+        for at in 0..readers {
             let (user, session, _) = self.sessions[at];
             while let Ok(Some(batch)) = self.audience.next_batch(now, session, Budget::default()) {
                 for item in batch.items() {
                     match item {
                         Item::Message(message) => {
                             oracle.a_member_gets(user, message)?;
+                            if self.withdrawn.contains(&message.seq) {
+                                let seq = message.seq;
+                                return Err(format!("C1: {user} gets {seq}, which was taken back"));
+                            }
                             let next = &mut self.read[at][message.priority];
                             if message.position < *next {
                                 return Err(format!("L4: {user} gets {} again", message.seq));

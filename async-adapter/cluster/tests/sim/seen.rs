@@ -15,6 +15,7 @@ pub(crate) struct Seen {
     pub(crate) gaps: u64,
     pub(crate) in_limbo: u64,
     pub(crate) closed: u64,
+    pub(crate) withdrawn: u64,
 }
 
 impl Seen {
@@ -31,5 +32,6 @@ impl Seen {
         self.gaps += other.gaps;
         self.in_limbo += other.in_limbo;
         self.closed += other.closed;
+        self.withdrawn += other.withdrawn;
     }
 }
