@@ -92,6 +92,7 @@
 
 mod drive;
 mod hub;
+mod measured;
 #[cfg(feature = "net")]
 pub mod net;
 mod reading;

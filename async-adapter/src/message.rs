@@ -1,5 +1,6 @@
 //! Types that belong to a message beside its payload.
 
+pub use crate::measured::Measured;
 pub use crate::room::pending_review::PendingReview;
 pub use roomcast_core::admission::ReviewDecision;
 pub use roomcast_core::broadcasts::Broadcast;

@@ -361,7 +361,6 @@ struct Due {
     room: Option<u8>,
     level: usize,
     at: u64,
-    is_direct: bool,
 }
 
 proptest! {
@@ -386,7 +385,7 @@ proptest! {
             let sender = connection.sender();
             let mut is_in = [false; 3];
             let mut due: BTreeMap<u64, Due> = BTreeMap::new();
-            let (mut number, mut millis) = (0_u64, 0_u64);
+            let (mut number, mut millis, began) = (0_u64, 0_u64, hub.now());
             for op in ops.into_iter().chain([Op::Wait { millis: 1 }, Op::Take]) {
                 number += 1;
                 match op {
@@ -395,7 +394,7 @@ proptest! {
                         say(&rooms[at], &number.to_string(), Priority::ALL[usize::from(level)]);
                         if is_in[at] {
                             let level = usize::from(level);
-                            due.insert(number, Due { room: Some(room), level, at: millis, is_direct: false });
+                            due.insert(number, Due { room: Some(room), level, at: millis });
                         }
                     }
                     Op::Direct { room, level } => {
@@ -406,14 +405,14 @@ proptest! {
                             let to = Recipient::Session(session.session());
                             let _ = rooms[at].send_direct(to, direct).unwrap();
                             let level = usize::from(level);
-                            due.insert(number, Due { room: Some(room), level, at: millis, is_direct: true });
+                            due.insert(number, Due { room: Some(room), level, at: millis });
                         }
                     }
                     Op::Own { level } => {
                         let direct = Direct::new(number.to_string());
                         sender.send(direct.priority(Priority::ALL[usize::from(level)])).unwrap();
                         let level = usize::from(level);
-                        due.insert(number, Due { room: None, level, at: millis, is_direct: true });
+                        due.insert(number, Due { room: None, level, at: millis });
                     }
                     Op::Wait { millis: more } => {
                         tokio::time::sleep(Duration::from_millis(more.into())).await;
@@ -449,11 +448,12 @@ proptest! {
                                 assert!(level <= its.level, "{its:?} behind level {level}");
                                 level = its.level;
                             }
-                            // A direct message goes by what stands beside it.
-                            if !its.is_direct {
-                                let group = if order == Order::Priority { its.level } else { 0 };
-                                let before = latest.insert(group, its.at).unwrap_or(0);
-                                assert!(before <= its.at, "{its:?} behind one of {before}");
+                            let group = if order == Order::Priority { its.level } else { 0 };
+                            let before = latest.insert(group, its.at).unwrap_or(0);
+                            assert!(before <= its.at, "{its:?} behind one of {before}");
+                            if let ItemKind::Direct(direct) = &item.what {
+                                assert_eq!(direct.sent_at, Some(item.at));
+                                assert_eq!(item.at, began + Duration::from_millis(its.at));
                             }
                         }
                     }

@@ -4,6 +4,7 @@
 use crate::ids::{PinId, SessionId, UserId};
 use crate::message::{Kind, Limit, Payload, Sender};
 use crate::priority::Priority;
+use crate::time::Instant;
 use alloc::sync::Arc;
 use core::fmt;
 use core::ops::Add;
@@ -52,6 +53,8 @@ pub struct Direct<M> {
     pub sender: Sender,
     /// Under which number it is pinned, if it comes because it is.
     pub pin: Option<PinId>,
+    /// When it was sent, or pinned, by the room's clock; `None` until then, whatever the host says.
+    pub sent_at: Option<Instant>,
     /// What it carries.
     pub payload: M,
 }
@@ -60,7 +63,7 @@ impl<M> Direct<M> {
     /// A text of `Normal` priority, by the host.
     pub const fn new(payload: M) -> Self {
         let (priority, kind, sender) = (Priority::Normal, Kind::Text, Sender::Host);
-        Self { priority, kind, sender, pin: None, payload }
+        Self { priority, kind, sender, pin: None, sent_at: None, payload }
     }
 
     /// With this priority.

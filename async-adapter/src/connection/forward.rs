@@ -77,7 +77,7 @@ where
     I: IntoIterator<Item = T>,
 {
     let sink = pin!(sink);
-    let worker = Arc::clone(&connection.worker);
+    let worker = Arc::clone(&connection.shared.worker);
     let mut writer = SinkWriter::new(sink, &worker, options);
     let mut pace = SinkPace::new(AT_ONCE, options.reach);
     let mut done = Forwarded::new();

@@ -1,11 +1,13 @@
 //! What others do to a connection while one task reads it: join, leave, send to it alone.
 
 use super::ready::Ready;
+use crate::drive::worker::Worker;
 use crate::hub::keys::Joining;
 use crate::hub::name::Name;
 use crate::hub::room::Room;
 use crate::reading::speaker::Speaker;
 use crate::reading::subscription::Subscription;
+use crate::room::Job;
 use crate::sync::{Arc, Mutex};
 use roomcast_core::error::JoinError;
 use roomcast_core::{Direct, Payload, RoomId, SessionId};
@@ -19,6 +21,8 @@ pub(super) struct Shared<M: Payload + Send + Sync + 'static> {
     directs: Mutex<VecDeque<Direct<M>>>,
     /// Direct messages that may wait.
     most: usize,
+    /// Tells the time.
+    pub(super) worker: Arc<Worker<Job<M>>>,
 }
 
 /// The rooms that it sits in, and what its reader has yet to hear of them. No room is called under
@@ -37,10 +41,10 @@ pub(super) enum Change<M: Payload + Send + Sync + 'static> {
 }
 
 impl<M: Payload + Send + Sync + 'static> Shared<M> {
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize, worker: Arc<Worker<Job<M>>>) -> Self {
         let seats = Seats { rooms: BTreeMap::new(), changes: Vec::new(), is_over: false };
         let (ready, directs) = (Ready::default(), Mutex::default());
-        Self { ready, seats: Mutex::new(seats), directs, most }
+        Self { ready, seats: Mutex::new(seats), directs, most, worker }
     }
 
     pub(super) fn join<U: Name>(
@@ -177,7 +181,8 @@ impl<M: Payload + Send + Sync + 'static> ConnectionSender<M> {
     ///
     /// # Errors
     /// As many wait as may; the message comes back.
-    pub fn send(&self, direct: Direct<M>) -> Result<(), Direct<M>> {
+    pub fn send(&self, mut direct: Direct<M>) -> Result<(), Direct<M>> {
+        direct.sent_at = Some(self.0.worker.now());
         let mut directs = self.0.directs.lock();
         if directs.len() >= self.0.most {
             return Err(direct);

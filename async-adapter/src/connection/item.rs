@@ -24,8 +24,9 @@ pub enum Order {
 pub struct ConnectionItem<M> {
     /// The room that it is of; `None`: it is for the connection alone.
     pub room: Option<RoomId>,
-    /// When it was dispatched, by the hub's clock, and no later than it was read. Of a direct message or a gap, when what stands before it,
-    /// or behind it, at its priority was.
+    /// When it was dispatched, by the hub's clock, and no later than it was read. Of a direct message, when it was
+    /// sent, but no earlier than what stands before it at its priority, and no later than what stands behind; of a
+    /// gap, when what stands behind it was dispatched, or when it was told.
     pub at: Instant,
     /// What it is.
     pub what: ItemKind<M>,
@@ -94,8 +95,11 @@ impl<M> ConnectionItem<M> {
                 }
                 Item::Message(message) => {
                     let (seq, at) = (message.seq.0, message.dispatched_at.min(read_at));
+                    // Another machine's clock may have dispatched it before what was sent here.
+                    let behind = items.iter_mut().rev().take_while(|item| item.is_direct_of(level));
+                    behind.for_each(|item| item.at = item.at.min(at));
                     items.extend(before.drain(..).map(|item| Self {
-                        at,
+                        at: item.at.min(at),
                         place: (level, seq, 0),
                         ..item
                     }));
@@ -106,11 +110,17 @@ impl<M> ConnectionItem<M> {
                 }
                 Item::Direct(direct) => {
                     let what = ItemKind::Direct(Arc::clone(direct));
+                    let sent_at = direct.sent_at.map_or(read_at, |at| at.min(read_at));
+                    let item = alone(what, 2);
                     match last.filter(|(of, ..)| *of == level) {
                         Some((_, seq, at)) => {
-                            items.push(Self { room: Some(room), at, what, place: (level, seq, 2) });
+                            items.push(Self {
+                                at: at.max(sent_at),
+                                place: (level, seq, 2),
+                                ..item
+                            });
                         }
-                        None => before.push(alone(what, 2)),
+                        None => before.push(Self { at: sent_at, ..item }),
                     }
                 }
             }
@@ -122,7 +132,13 @@ impl<M> ConnectionItem<M> {
     /// A message for the connection alone.
     pub(super) fn own(now: Instant, direct: Direct<M>) -> Self {
         let place = (direct.priority, u64::MAX, 2);
-        Self { room: None, at: now, what: ItemKind::Direct(Arc::new(direct)), place }
+        let at = direct.sent_at.map_or(now, |at| at.min(now));
+        Self { room: None, at, what: ItemKind::Direct(Arc::new(direct)), place }
+    }
+
+    /// Whether it is a direct message of this priority.
+    fn is_direct_of(&self, level: Priority) -> bool {
+        self.place.0 == level && matches!(self.what, ItemKind::Direct(_))
     }
 
     /// The end of a room's session: behind all that it was due.

@@ -10,7 +10,7 @@ pub use forward::forward_items;
 pub use handle::{ConnectionHandle, ConnectionSender};
 pub use item::{ConnectionItem, ItemKind, Order};
 
-use crate::drive::worker::{Worker, Workers};
+use crate::drive::worker::Workers;
 use crate::hub::Hub;
 use crate::hub::keys::Joining;
 use crate::hub::name::Name;
@@ -85,9 +85,7 @@ pub struct Connection<M: Payload + Send + Sync + 'static> {
     held: VecDeque<ConnectionItem<M>>,
     /// Whether rooms had more than their shares.
     was_full: bool,
-    /// Tells the time.
-    worker: Arc<Worker<Job<M>>>,
-    /// Keeps it alive.
+    /// Keeps alive whoever tells the time.
     _workers: Arc<Workers<Job<M>>>,
 }
 
@@ -108,8 +106,9 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
     pub fn with_directs<U: Name>(hub: &Hub<M, U>, order: Order, most: usize) -> Self {
         let workers = Arc::clone(hub.workers());
         let worker = Arc::clone(&workers.0[0]);
-        let (shared, rooms, held) = (Arc::new(Shared::new(most)), BTreeMap::new(), VecDeque::new());
-        Self { order, shared, rooms, held, was_full: false, worker, _workers: workers }
+        let (shared, rooms, held) =
+            (Arc::new(Shared::new(most, worker)), BTreeMap::new(), VecDeque::new());
+        Self { order, shared, rooms, held, was_full: false, _workers: workers }
     }
 
     /// Splits the connection into a half that joins and leaves rooms and the half that reads, each for a task of
@@ -199,7 +198,7 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
     }
 
     fn take(&mut self, most: Budget) -> Vec<ConnectionItem<M>> {
-        let now = self.worker.now();
+        let now = self.shared.worker.now();
         let mut came = Vec::new();
         self.settle(&mut came);
         if self.may_read(now, most) {

@@ -38,7 +38,8 @@ impl<M: Payload> Admission<M> {
             return Err(PinRefused { reason, payload: direct.payload });
         }
         let now = self.clock.advance(now);
-        let direct = Direct { pin: Some(id), ..direct.priority(Priority::High) };
+        let (pin, sent_at) = (Some(id), Some(now));
+        let direct = Direct { pin, sent_at, ..direct.priority(Priority::High) };
         let old = self.data.pin(id, direct, size as u64);
         self.accounts.drops().add_directs(old);
         self.data.note(now, SystemMessageKind::Pinned, None);

@@ -101,7 +101,10 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
         };
         self.admission.remove_session(now, session);
         match farewell {
-            Some(farewell) => audience.end_with(now, session, reason, farewell),
+            Some(farewell) => {
+                let farewell = Direct { sent_at: Some(now), ..farewell };
+                audience.end_with(now, session, reason, farewell);
+            }
             None => audience.end(now, session, reason),
         }
         Ok(())

@@ -26,6 +26,7 @@ impl<M: Payload, A: Audiences<M>> Halves<'_, M, A> {
             }
         };
         let now = if is_known { self.advance(now) } else { self.admission.time() };
+        let direct = Direct { sent_at: Some(now), ..direct };
         let audiences = &mut *self.audiences;
         self.admission.send_direct(to, direct, |session, direct| {
             let audience = audiences.of(session).ok_or(DirectReason::NoRecipient { to })?;

@@ -12,6 +12,8 @@ mod drive;
 pub mod encode;
 #[path = "../../../async-adapter/src/hub/mod.rs"]
 mod hub;
+#[path = "../../../async-adapter/src/measured.rs"]
+mod measured;
 #[path = "../../../async-adapter/src/pump/mod.rs"]
 pub mod pump;
 #[path = "../../../async-adapter/src/reading/mod.rs"]

@@ -23,7 +23,7 @@ fn swept(due: Delivery<'_, Probe>) -> Swept {
                 Item::Message(message) => {
                     Taken::of(message.payload.id(), reading.is_history(message))
                 }
-                Item::Direct(direct) => Taken::Direct(direct.payload.id()),
+                Item::Direct(direct) => Taken::Direct(direct.payload.id(), direct.sent_at),
             });
             let (items, batch) = (items.collect::<Vec<_>>(), reading.to_batch());
             let kept = batch.items().map(|item| match item {
@@ -31,7 +31,7 @@ fn swept(due: Delivery<'_, Probe>) -> Swept {
                 Item::Message(message) => {
                     Taken::of(message.payload.id(), batch.is_history(message))
                 }
-                Item::Direct(direct) => Taken::Direct(direct.payload.id()),
+                Item::Direct(direct) => Taken::Direct(direct.payload.id(), direct.sent_at),
             });
             // A batch that is kept says the same; if not, the oracle is shown nothing and
             // complains.

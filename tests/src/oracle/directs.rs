@@ -14,6 +14,8 @@ use roomcast_core::{Instant, PerLevel, Priority, Recipient, SessionId};
 pub struct Waits {
     /// Its number.
     pub id: u64,
+    /// When it was sent.
+    pub at: Instant,
     /// Its size.
     pub bytes: u64,
     /// How many messages of its level had been dispatched before it.
@@ -139,6 +141,7 @@ impl Oracle {
                 receipt.sessions += 1;
                 listener.directs[level].push_back(Waits {
                     id: note.payload,
+                    at: self.clock,
                     bytes,
                     follows: self.heads[level],
                     has_place: false,
@@ -151,10 +154,10 @@ impl Oracle {
     /// The last words, behind all that there is.
     pub(super) fn say_farewell(&mut self, session: SessionId, id: u64, bytes: u64) {
         let level = Priority::Lowest;
-        let follows = self.heads[level];
+        let (follows, at) = (self.heads[level], self.clock);
         self.listeners.directs[level].sent += 1;
         if let Some(listener) = self.listeners.here.get_mut(&session) {
-            listener.directs[level].push_back(Waits { id, bytes, follows, has_place: true });
+            listener.directs[level].push_back(Waits { id, at, bytes, follows, has_place: true });
         }
     }
 

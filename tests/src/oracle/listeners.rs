@@ -365,7 +365,7 @@ impl Listeners {
                 match (direct, next) {
                     (Some(waits), _) => {
                         self.directs[level].delivered += 1;
-                        taken.push(Taken::Direct(waits.id));
+                        taken.push(Taken::Direct(waits.id, Some(waits.at)));
                         directs.pop_front();
                     }
                     (None, Some(next)) => {
@@ -406,8 +406,8 @@ pub enum Taken {
     Message(u64),
     /// The message with this number, which was there before the session came.
     History(u64),
-    /// The direct message with this number.
-    Direct(u64),
+    /// The direct message with this number, and when it was sent.
+    Direct(u64, Option<Instant>),
 }
 
 impl Taken {
@@ -439,7 +439,7 @@ pub fn check_batch(expected: (Vec<Taken>, bool), batch: &Batch<Probe>) -> Check 
                 last = Some(here);
                 found.push(Taken::of(message.payload.id(), batch.is_history(message)));
             }
-            Item::Direct(direct) => found.push(Taken::Direct(direct.payload.id())),
+            Item::Direct(direct) => found.push(Taken::Direct(direct.payload.id(), direct.sent_at)),
         }
     }
     for level in Priority::ALL {
@@ -449,7 +449,7 @@ pub fn check_batch(expected: (Vec<Taken>, bool), batch: &Batch<Probe>) -> Check 
         });
         same(Law::Batches, "the gap by its priority", gaps.sum(), batch.gap(level))?;
     }
-    let directs = found.iter().filter(|item| matches!(item, Taken::Direct(_))).count();
+    let directs = found.iter().filter(|item| matches!(item, Taken::Direct(..))).count();
     same(Law::Batches, "the direct messages by themselves", directs, batch.directs().len())?;
     same(Law::Batches, "the messages by themselves", batch.items().count(), found.len())?;
     same(Law::Batches, "a batch and whether there is more", expected, (found, batch.more()))

@@ -10,9 +10,9 @@ use roomcast_core::rights::Action;
 use roomcast_core::system_messages::SystemMessageKind;
 use roomcast_core::{Actor, Instant, Priority};
 
-/// What is pinned: number, payload, size.
+/// What is pinned: number, payload, size, and since when.
 #[derive(Clone, Debug, Default)]
-pub struct Pins(Vec<(PinId, u64, usize)>);
+pub struct Pins(Vec<(PinId, u64, usize, Instant)>);
 
 impl Pins {
     /// The numbers, in order.
@@ -22,7 +22,7 @@ impl Pins {
 
     /// The bytes of all.
     pub(super) fn bytes(&self) -> u64 {
-        self.0.iter().map(|&(.., size)| size as u64).sum()
+        self.0.iter().map(|&(_, _, size, _)| size as u64).sum()
     }
 }
 
@@ -49,10 +49,10 @@ impl Oracle {
         };
         same(Law::Members, "pinning", expected, answer)?;
         if answer.is_ok() {
-            self.advance(now);
+            let at = self.advance(now);
             match place {
-                Some(place) => self.pins.0[place] = (id, payload, size),
-                None => self.pins.0.push((id, payload, size)),
+                Some(place) => self.pins.0[place] = (id, payload, size, at),
+                None => self.pins.0.push((id, payload, size, at)),
             }
             self.happens(SystemMessageKind::Pinned, None);
         }
@@ -92,10 +92,10 @@ impl Oracle {
     /// Whoever joins gets what is pinned before all else.
     pub(super) fn welcome(&mut self, listener: &mut Listener) {
         let level = Priority::High;
-        for &(_, id, size) in &self.pins.0 {
+        for &(_, id, size, at) in &self.pins.0 {
             self.listeners.directs[level].sent += 1;
             let bytes = size as u64;
-            listener.directs[level].push_back(Waits { id, bytes, follows: 0, has_place: true });
+            listener.directs[level].push_back(Waits { id, at, bytes, follows: 0, has_place: true });
         }
     }
 }
