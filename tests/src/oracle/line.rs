@@ -4,6 +4,7 @@
 use roomcast_core::config::{EvictionPolicy, QueueConfig, QueueDiscipline};
 use roomcast_core::message::{Limit, Sender, Urgency};
 use roomcast_core::{Instant, PerLevel, Priority};
+use std::collections::BTreeMap;
 
 /// A message that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,15 +182,21 @@ impl Line {
         if settled().next().is_none() {
             return self.level(level).map(|entry| entry.id).collect();
         }
-        let oldest_of =
-            |sender: Sender| settled().find(|entry| entry.sender == sender).map(|entry| entry.id);
+        // Thousands may wait: each is looked at once, not once for each sender.
+        let mut oldest = BTreeMap::new();
+        for entry in settled() {
+            oldest.entry(entry.sender).or_insert(entry.id);
+        }
+        let oldest_of = |sender: Sender| oldest.get(&sender).copied();
         match self.config.discipline {
             QueueDiscipline::Fifo => {
                 self.level(level).next().map(|entry| entry.id).into_iter().collect()
             }
             QueueDiscipline::RoundRobin => {
                 // Whoever has had the fewest; of those, who has for longest.
-                let next = self.turns[level].iter().min_by_key(|&&sender| self.had(level, sender));
+                let had = self.turns_had(level);
+                let had = |sender: &&Sender| had.get(*sender).copied().unwrap_or(0);
+                let next = self.turns[level].iter().min_by_key(had);
                 next.copied().and_then(oldest_of).into_iter().collect()
             }
             _ => self.turns[level].iter().copied().filter_map(oldest_of).collect(),
@@ -218,9 +225,13 @@ impl Line {
         }
     }
 
-    /// How many turns of a sender are remembered.
-    pub fn had(&self, level: Priority, sender: Sender) -> usize {
-        self.had[level].iter().filter(|&&(_, other)| other == sender).count()
+    /// How many turns of each sender are remembered, where any are.
+    pub fn turns_had(&self, level: Priority) -> BTreeMap<Sender, usize> {
+        let mut had = BTreeMap::new();
+        for &(_, sender) in &self.had[level] {
+            *had.entry(sender).or_default() += 1;
+        }
+        had
     }
 
     /// It is so late now: turns that were had too long ago are forgotten, one after the other, and

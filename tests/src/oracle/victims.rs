@@ -162,9 +162,10 @@ impl<'a> Squeeze<'a> {
                 of_lowest().next().map(|entry| entry.id).into_iter().collect()
             }
             EvictionPolicy::BiggestSender => {
+                let had = self.line.turns_had(lowest);
                 let mut held: BTreeMap<Sender, (usize, u64)> = BTreeMap::new();
                 for entry in of_lowest() {
-                    let had = || (self.line.had(lowest, entry.sender), 0);
+                    let had = || (had.get(&entry.sender).copied().unwrap_or(0), 0);
                     let (count, newest) = held.entry(entry.sender).or_insert_with(had);
                     *count += 1;
                     *newest = entry.id;
@@ -194,10 +195,11 @@ impl<'a> Squeeze<'a> {
             EvictionPolicy::Newest => vec![self.newcomer],
             EvictionPolicy::Oldest => of_level().next().map(|entry| entry.id).into_iter().collect(),
             EvictionPolicy::BiggestSender => {
-                let held = |sender| {
-                    let had = self.line.had(newcomer.level, sender);
-                    had + of_level().filter(|entry| entry.sender == sender).count()
-                };
+                let mut held = self.line.turns_had(newcomer.level);
+                for entry in of_level() {
+                    *held.entry(entry.sender).or_default() += 1;
+                }
+                let held = |sender| held.get(&sender).copied().unwrap_or(0);
                 let most = of_level().map(|entry| held(entry.sender)).max();
                 if most == Some(held(newcomer.sender)) {
                     return vec![self.newcomer];
