@@ -24,7 +24,7 @@ const fn burst(quarter: u8) -> Op {
 type Kept = (&'static str, Setup, Vec<Op>);
 
 pub(crate) fn sequences() -> Vec<Kept> {
-    [once_failed(), seldom_reached()].concat()
+    [once_failed(), once_failed_at_large(), seldom_reached()].concat()
 }
 
 fn once_failed() -> Vec<Kept> {
@@ -162,6 +162,12 @@ fn once_failed() -> Vec<Kept> {
                 Op::Touch { who: 0 },
             ],
         ),
+    ]
+}
+
+/// The same of rooms past what one call does.
+fn once_failed_at_large() -> Vec<Kept> {
+    vec![
         (
             "a room of many who go one after the other says that it has ended",
             Setup { sessions: (52, 0), size: 208, ..CALM },
