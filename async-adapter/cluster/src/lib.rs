@@ -24,8 +24,9 @@
 //! - **No hole over owners**: sequence numbers and positions go on. What was lost with a log is a gap,
 //!   and named as the bus's ([`GapCause::Bus`](roomcast_core::GapCause::Bus)).
 //! - **Nobody gets what its sender was not told** as dispatched: everyone is told when the log has it.
-//! - Mutes, bans, admins, attributes, counters and the keys of what was said outlive an owner, and the
-//!   room's rate goes on with what was left.
+//! - **Nobody gets what was taken back**, at any node, who had not got it when the log said so.
+//! - Mutes, bans, admins, attributes, counters and the keys of what was said outlive an owner, and so do whose
+//!   the room is, what it was reconfigured to and what is pinned. The room's rate goes on with what was left.
 //!
 //! # What does not
 //!

@@ -1,5 +1,5 @@
 //! What the owner of a room over several machines decides for all of them: whose the room is, how it is
-//! run and when it ends, what its counters say, and what one user gets wherever he or she is.
+//! run and when it ends, what its counters say, what is pinned, and what one user gets wherever he or she is.
 
 mod place;
 
@@ -7,7 +7,7 @@ use place::{LONG, OWNER, Place, ROOM, ends, hears};
 use roomcast::error::RefusalReason;
 use roomcast::event::EndReason;
 use roomcast::message::Seq;
-use roomcast::moderation::Role;
+use roomcast::moderation::{PinId, Role};
 use roomcast::{
     Actor, Direct, Hub, Item, Join, Outcome, Priority, Publish, RoomConfig, Source, UserId,
 };
@@ -222,4 +222,50 @@ async fn a_configuration_holds_at_every_node_and_for_who_comes_later() {
     // On the wire it is a file of some kilobytes.
     let Command::Reconfigure(text) = Command::reconfigure(&RoomConfig::default()) else { panic!() };
     assert!((1_000..8_000).contains(&text.len()), "{} bytes", text.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_pinned_everyone_gets_first_who_joins_at_whatever_node() {
+    let bus = LocalBus::new();
+    let places = two(&bus).await;
+    let host = places[0].room.moderation(Actor::Host);
+    assert!(matches!(places[0].says("before").await, Outcome::Dispatched { .. }));
+    for (id, text) in [(1, "no spoilers"), (2, "be kind"), (3, "draft")] {
+        host.pin(PinId(id), Direct::new(text.to_owned())).await.unwrap();
+    }
+    let full = host.pin(PinId(4), Direct::new("one more".to_owned())).await;
+    assert_eq!(full, Err(CommandError::NotDone(NotDone::Limit)));
+    let stranger = places[1].room.moderation(Actor::User(ANN));
+    let refused = stranger.pin(PinId(1), Direct::new("mine".to_owned())).await;
+    assert_eq!(refused, Err(CommandError::NotDone(NotDone::NotAllowed)));
+    // One is replaced in its place, and one goes and comes back behind the others.
+    let owner = places[1].room.moderation(Actor::User(OWNER));
+    owner.pin(PinId(2), Direct::new("be very kind".to_owned())).await.unwrap();
+    owner.unpin(PinId(1)).await.unwrap();
+    owner.unpin(PinId(3)).await.unwrap();
+    owner.pin(PinId(1), Direct::new("no spoilers".to_owned())).await.unwrap();
+    let first = async |place: &Place| {
+        until(|| place.room.here().pinned() == [PinId(2), PinId(1)]).await;
+        let mut session = place.room.join(Join::guest()).unwrap();
+        let batch = timeout(LONG, session.next_batch()).await.unwrap().unwrap();
+        batch.directs().map(|pinned| (pinned.pin, pinned.payload.clone())).collect::<Vec<_>>()
+    };
+    let pinned =
+        [(Some(PinId(2)), "be very kind".to_owned()), (Some(PinId(1)), "no spoilers".to_owned())];
+    for place in &places {
+        assert_eq!(first(place).await, pinned);
+    }
+    // Through the death of the node that owns the room, and at one that comes later.
+    let owner = places.iter().position(Place::owns).expect("one of them");
+    let [one, two] = places;
+    let (dies, lives) = if owner == 0 { (one, two) } else { (two, one) };
+    drop(dies);
+    until(|| lives.owns()).await;
+    let late = Place::new(3, bus.connect()).await;
+    assert_eq!(first(&late).await, pinned);
+    // The owner that there is knows how many there are.
+    let host = late.room.moderation(Actor::Host);
+    host.pin(PinId(5), Direct::new("third".to_owned())).await.unwrap();
+    let full = host.pin(PinId(6), Direct::new("fourth".to_owned())).await;
+    assert_eq!(full, Err(CommandError::NotDone(NotDone::Limit)));
 }

@@ -15,8 +15,9 @@ use roomcast_core::timed::Until;
 use roomcast_core::{Instant, Kind, PerLevel, Priority, UserId};
 use samples::{
     NOW, Text, empty_flight, flight_with_books, flight_with_end, flight_with_owner,
-    flight_with_speech, flight_with_withdrawn, forwards, forwards_with_books, forwards_with_end,
-    forwards_with_owner, forwards_with_speech, forwards_with_withdrawn, full_flight, node_books,
+    flight_with_pins, flight_with_speech, flight_with_withdrawn, forwards, forwards_with_books,
+    forwards_with_end, forwards_with_owner, forwards_with_pins, forwards_with_speech,
+    forwards_with_withdrawn, full_flight, node_books,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::borrow::Cow;
@@ -68,7 +69,7 @@ fn read_forwards(bytes: &[u8]) -> Result<Forwards<Text>, WireError> {
 }
 
 /// Each record with its golden file.
-fn goldens() -> [(&'static str, Vec<u8>); 17] {
+fn goldens() -> [(&'static str, Vec<u8>); 19] {
     let lease = NodeLease { node: 7, incarnation: 900, reads: 1, retires: false, sent_at: None };
     [
         ("flight.v1.cbor", full_flight().encode(&Numbers)),
@@ -81,6 +82,8 @@ fn goldens() -> [(&'static str, Vec<u8>); 17] {
         ("forwards-end.v1.cbor", forwards_with_end().encode(NOW, &Numbers)),
         ("flight-withdrawn.v1.cbor", flight_with_withdrawn().encode(&Numbers)),
         ("forwards-withdrawn.v1.cbor", forwards_with_withdrawn().encode(NOW, &Numbers)),
+        ("flight-pins.v1.cbor", flight_with_pins().encode(&Numbers)),
+        ("forwards-pins.v1.cbor", forwards_with_pins().encode(NOW, &Numbers)),
         ("forwards-speech.v1.cbor", forwards_with_speech().encode(NOW, &Numbers)),
         ("forwards-books.v1.cbor", forwards_with_books().encode(NOW, &Numbers)),
         ("lease-retires.v1.cbor", NodeLease { retires: true, ..lease }.encode()),
@@ -125,9 +128,13 @@ fn what_was_written_is_read() {
     assert_eq!((read.change, read.state), (flight.change, flight.state));
     assert_eq!((read.checkpoint, read.books), (flight.checkpoint, flight.books));
     assert_eq!((read.handed_to, read.gathering), (flight.handed_to, flight.gathering));
-    for flight in
-        [flight_with_speech(), flight_with_owner(), flight_with_end(), flight_with_withdrawn()]
-    {
+    for flight in [
+        flight_with_speech(),
+        flight_with_owner(),
+        flight_with_end(),
+        flight_with_withdrawn(),
+        flight_with_pins(),
+    ] {
         let read = read_flight(&flight.encode(&Numbers)).unwrap();
         assert_eq!((read.change, read.state), (flight.change, flight.state));
         assert_eq!((read.directs, read.closed), (flight.directs, flight.closed));
@@ -138,6 +145,7 @@ fn what_was_written_is_read() {
         forwards_with_owner(),
         forwards_with_end(),
         forwards_with_withdrawn(),
+        forwards_with_pins(),
     ] {
         let read = read_forwards(&forwards.encode(NOW, &Numbers)).unwrap();
         assert_eq!(format!("{:?}", read.forwards), format!("{:?}", forwards.forwards));

@@ -46,6 +46,31 @@ impl<M: Payload> Admission<M> {
         Ok(())
     }
 
+    /// Takes over what was pinned in the room before, at another machine or before a restart, in the place of
+    /// what has that number. No tip tells it, since nothing has changed. Returns whether there was place for it.
+    ///
+    /// ```
+    /// use roomcast_core::pins::PinId;
+    /// use roomcast_core::{Admission, Direct, RoomConfig};
+    ///
+    /// let mut room = Admission::new(&RoomConfig::default());
+    /// assert!(room.restore_pin(PinId(1), Direct::new("no spoilers")));
+    /// assert!(!room.restore_pin(PinId(2), Direct::new("x".repeat(20_000).leak())), "too large");
+    /// assert_eq!((room.pinned(), room.poll_timeout()), (vec![PinId(1)], None));
+    /// ```
+    pub fn restore_pin(&mut self, id: PinId, direct: Direct<M>) -> bool {
+        // To ask runs code of the host's.
+        let size = direct.payload.size();
+        let fits = size <= self.settings.payload_bytes as usize && self.data.has_place_for_pin(id);
+        if !fits || self.memory.keeps_out().is_some() {
+            return false;
+        }
+        let direct = Direct { pin: Some(id), ..direct.priority(Priority::High) };
+        let old = self.data.pin(id, direct, size as u64);
+        self.accounts.drops().add_directs(old);
+        true
+    }
+
     /// Unpins what has this number. Returns whether there was any; if so, a tip says so.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What a node knows of a room, as the room of its hub takes it over.
 
-use crate::wire::Lasting;
+use crate::wire::{Lasting, Wire};
 use roomcast::{Actor, Payload, Room, UserId};
 use roomcast_core::Instant;
 use roomcast_core::admission::PersistedState;
@@ -17,18 +17,22 @@ pub(super) struct Known {
 impl Known {
     /// The room of this node takes it over. One that is closed has nobody to take out, and more than a
     /// call takes are not named at once.
-    pub(super) fn take_over<M: Payload + Send + Sync + 'static>(
+    pub(super) fn take_over<M: Payload + Wire + Send + Sync + 'static>(
         self,
         room: &Room<M>,
         now: Instant,
     ) {
         let host = room.moderation(Actor::Host);
+        let has_changed = self.lasting.is_some();
         let lasting = self.lasting.unwrap_or_default();
         if let Some(config) = lasting.reconfigured() {
             // Where this node opened it otherwise in what is fixed, it goes on as it is.
             let _ = room.reconfigure(&config.with_owner(room.owner()));
         }
         let owner = lasting.owner;
+        if has_changed {
+            take_over_pins(room, &lasting);
+        }
         let owner = owner.filter(|&owner| room.owner() != Some(owner));
         let _ = room.data().import(self.state.clone());
         if let Some(owner) = owner {
@@ -47,5 +51,24 @@ impl Known {
             };
             let _ = host.ban(&[user], left);
         }
+    }
+}
+
+/// What is pinned is so in the room of this node: whoever joins here gets it first.
+pub(super) fn take_over_pins<M: Payload + Wire + Send + Sync + 'static>(
+    room: &Room<M>,
+    lasting: &Lasting,
+) {
+    let host = room.moderation(Actor::Host);
+    let ids: Vec<_> = lasting.pins.iter().map(|(id, _)| *id).collect();
+    let (here, gone): (Vec<_>, Vec<_>) = room.pinned().into_iter().partition(|id| ids.contains(id));
+    // What was unpinned and pinned again comes last.
+    let again = if ids.starts_with(&here) { Vec::new() } else { here };
+    for id in gone.into_iter().chain(again) {
+        let _ = host.unpin(id);
+    }
+    for (id, pin) in &lasting.pins {
+        // One that another version has written is passed over; it has passed the limits of the room.
+        let _ = pin.decode().map(|direct| host.pin(*id, direct));
     }
 }

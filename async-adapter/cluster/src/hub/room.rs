@@ -4,7 +4,7 @@ use super::ClusterBooks;
 use super::order::Order;
 use crate::wire::{Command, Decided, EncodedDirect, NotDone, Wire, Withdrawn};
 use roomcast::error::{JoinError, LeaveError, ModerationError};
-use roomcast::moderation::Retraction;
+use roomcast::moderation::{PinId, Retraction};
 use roomcast::stats::RoomStats;
 use roomcast::{
     Actor, Direct, Join, Outcome, Payload, Publish, Receipt, Refused, Room, RoomConfig, RoomId,
@@ -369,6 +369,26 @@ impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
         found.map_err(CommandError::NotDone)
     }
 
+    /// Pins a message under a number of the host's, in the place of what has that number: everyone who joins from
+    /// now on, at whatever node, gets it before all else, as
+    /// [`Moderation::pin`](roomcast::moderation::Moderation::pin) has it. At most
+    /// [three](roomcast::moderation::MAX_PINS) are pinned at one time. Each node knows which
+    /// ([`Room::pinned`] of [`here`](ClusterRoom::here)), and so does whoever owns the room next.
+    ///
+    /// # Errors
+    /// [`CommandError`]: the actor may not, it is too large, three others are pinned, the room is closed, or
+    /// nobody knows.
+    ///
+    /// # Cancel safety
+    /// It is done all the same, once the call has been polled.
+    pub async fn pin(&self, id: PinId, direct: Direct<M>) -> Result<(), CommandError>
+    where
+        M: Wire,
+    {
+        let command = Command::Pin(id, EncodedDirect::new(&direct));
+        self.room.command(self.actor, command).await
+    }
+
     /// Sets a counter of the room, or with `None` takes it away; every node reads it by
     /// [`RoomData::counters`](roomcast::moderation::RoomData::counters) of [`here`](ClusterRoom::here). What is
     /// counted at nodes meanwhile is added to it.
@@ -404,6 +424,8 @@ impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
         mute(user: UserId, time: Option<Duration>) => Command::Mute(user, time);
         /// Ends a mute.
         unmute(user: UserId) => Command::Unmute(user);
+        /// Unpins what has this number, if anything has.
+        unpin(id: PinId) => Command::Unpin(id);
         /// Hands the room over to another owner, in or not, at every node. Who was the owner is a member;
         /// a new owner who was an admin is none any more. A node that opens the room later, by whatever
         /// configuration, opens it for the owner that there is.

@@ -1,7 +1,7 @@
 //! The task that drives a node, and carries what it says to the edges of its hub.
 
 use super::edge::Edge;
-use super::known::Known;
+use super::known::{Known, take_over_pins};
 use super::order::{Opened, Order};
 use super::{ClusterBooks, ClusterRoom, OpenRoomError};
 use crate::bus::Connection;
@@ -358,6 +358,7 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
         }
         // It fits: it is of a room with the same limits, or with larger ones.
         let _ = room.data().import(state);
+        take_over_pins(&room, lasting);
         let room = match before {
             Some(before) => {
                 *before.edge.write().unwrap_or_else(PoisonError::into_inner) = room;

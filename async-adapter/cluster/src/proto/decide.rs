@@ -10,6 +10,7 @@ use roomcast_core::dedup::SaidKey;
 use roomcast_core::error::{CloseError, ModerationError, ReconfigureError};
 use roomcast_core::ids::CorrelationId;
 use roomcast_core::message::{EdgeMessage, OutcomeSink, Payload};
+use roomcast_core::pins::PinReason;
 use roomcast_core::timed::Until;
 use roomcast_core::{Actor, Event, Instant, Outcome, RoomConfig};
 
@@ -259,6 +260,21 @@ impl<M: Payload + Wire + Clone> Owner<M> {
                 CloseError::NotAllowed(_) => NotDone::NotAllowed,
                 _ => NotDone::RoomClosed,
             })?,
+            Command::Pin(id, pin) => {
+                let direct = pin.decode().map_err(|_| NotDone::Unknown)?;
+                room.pin(now, actor, id, direct).map_err(|refused| match refused.reason {
+                    PinReason::Moderation(error) => not_done(error),
+                    _ => NotDone::Limit,
+                })?;
+                self.lasting.pin((id, Some(pin.clone())));
+                change.pins.push((id, Some(pin)));
+            }
+            Command::Unpin(id) => {
+                if room.unpin(now, actor, id).map_err(wrong)? {
+                    self.lasting.pin((id, None));
+                    change.pins.push((id, None));
+                }
+            }
             // They have a fate of their own.
             Command::SendDirect(..) | Command::Retract(_) => return Err(NotDone::Unknown),
         }

@@ -156,6 +156,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         if let Some(follower) = follower {
             owner.import(now, follower);
         }
+        owner.restore_pins();
         owner
     }
 
@@ -166,6 +167,14 @@ impl<M: Payload + Wire + Clone> Owner<M> {
             let (attributes, counters) = (Vec::new(), Vec::new());
             let people = roomcast_core::admission::PersistedState { attributes, counters, ..state };
             let _ = self.admission.import(now, people);
+        }
+    }
+
+    /// What is pinned is so in the admission, too.
+    fn restore_pins(&mut self) {
+        for (id, pin) in &self.lasting.pins {
+            // One that a version before this has written is passed over here, and by the edges.
+            let _ = pin.decode().map(|direct| self.admission.restore_pin(*id, direct));
         }
     }
 
@@ -254,6 +263,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         self.admission = Admission::continuing(&self.config, now, &from);
         // It has just come from such a room.
         let _ = self.admission.import(now, state);
+        self.restore_pins();
         self.told = heads;
         self.checkpoint = 0;
     }

@@ -8,6 +8,7 @@ use super::record::{AttributeRecord, Blob, CounterRecord, SpeakModeRecord};
 use super::withdrawn::Withdrawn;
 use minicbor::{Decode, Encode};
 use roomcast_core::ids::Seq;
+use roomcast_core::pins::PinId;
 use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::time::Duration;
 use roomcast_core::{Actor, RoomConfig, UserId};
@@ -72,6 +73,10 @@ pub enum Command {
     Close,
     /// Takes messages back.
     Retract(Withdrawn),
+    /// Pins a message.
+    Pin(PinId, EncodedDirect),
+    /// Unpins one.
+    Unpin(PinId),
 }
 
 impl Command {
@@ -89,7 +94,7 @@ impl Command {
         match self {
             Self::WriteAttribute { value, .. } => value.as_ref().map_or(0, |value| value.len()),
             Self::Reconfigure(config) => config.len(),
-            Self::SendDirect(_, direct) => direct.payload.len(),
+            Self::SendDirect(_, direct) | Self::Pin(_, direct) => direct.payload.len(),
             _ => 0,
         }
     }
@@ -122,6 +127,8 @@ pub(super) struct CommandRecord<'b> {
     pub(super) direct: Option<DirectRecord<'b>>,
     #[n(10)]
     pub(super) seq: Option<u64>,
+    #[n(11)]
+    pub(super) pin: Option<u64>,
 }
 
 pub(super) fn asked<'a>(
@@ -181,6 +188,11 @@ pub(super) fn asked<'a>(
         Command::Retract(Withdrawn::AllOf(user)) => {
             CommandRecord { what: 20, user: blob(*user), ..none }
         }
+        Command::Pin(id, direct) => {
+            let direct = Some(direct.record(ids));
+            CommandRecord { what: 21, pin: Some(id.0), direct, ..none }
+        }
+        Command::Unpin(id) => CommandRecord { what: 22, pin: Some(id.0), ..none },
     }
 }
 
@@ -222,6 +234,10 @@ pub(super) fn to_do<M>(
         CommandRecord { what: 19, seq: Some(seq), .. } => {
             Command::Retract(Withdrawn::Sent(Seq(*seq)))
         }
+        CommandRecord { what: 21, pin: Some(id), direct: Some(direct), .. } => {
+            Command::Pin(PinId(*id), EncodedDirect::read(direct, ids)?)
+        }
+        CommandRecord { what: 22, pin: Some(id), .. } => Command::Unpin(PinId(*id)),
         &CommandRecord { what, .. } => match user.and_then(|user| of_user(what, user, time)) {
             Some(command) => command,
             None if what <= LAST => {
@@ -234,7 +250,7 @@ pub(super) fn to_do<M>(
 }
 
 /// The last command that this version knows.
-const LAST: u8 = 20;
+const LAST: u8 = 22;
 
 /// A command that is about a user.
 fn of_user(what: u8, user: UserId, time: Option<Duration>) -> Option<Command> {

@@ -5,6 +5,7 @@ use super::message::{kind_number, kind_of, level_number, level_of, sender_blob, 
 use super::record::Blob;
 use minicbor::{Decode, Encode};
 use roomcast_core::message::Sender;
+use roomcast_core::pins::PinId;
 use roomcast_core::{Direct, Kind, Priority, UserId};
 use std::sync::Arc;
 
@@ -93,4 +94,25 @@ pub(super) struct ToUserRecord<'b> {
     pub(super) user: Blob<'b>,
     #[b(1)]
     pub(super) direct: DirectRecord<'b>,
+}
+
+/// What is pinned under a number; `None`: nothing any more.
+pub type Pin = (PinId, Option<EncodedDirect>);
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct PinRecord<'b> {
+    #[n(0)]
+    pub(super) id: u64,
+    #[b(1)]
+    pub(super) direct: Option<DirectRecord<'b>>,
+}
+
+pub(super) fn pin_record<'a>((id, direct): &'a Pin, ids: &'a impl HostIds) -> PinRecord<'a> {
+    PinRecord { id: id.0, direct: direct.as_ref().map(|direct| direct.record(ids)) }
+}
+
+pub(super) fn pin_of(record: &PinRecord<'_>, ids: &mut impl HostIds) -> Result<Pin, String> {
+    let direct = record.direct.as_ref().map(|direct| EncodedDirect::read(direct, ids));
+    Ok((PinId(record.id), direct.transpose()?))
 }

@@ -1,6 +1,8 @@
 //! What lasts of a room beside what a single process would carry over a restart.
 
-use super::persisted::Change;
+use super::direct::{EncodedDirect, Pin};
+use super::persisted::{Change, put_each};
+use roomcast_core::pins::PinId;
 use roomcast_core::{RoomConfig, UserId};
 
 /// What holds for a room from one owner to the next, beside its
@@ -13,6 +15,8 @@ pub struct Lasting {
     /// The configuration that the room was given while it ran, as a file in JSON; `None`: it was not, and
     /// is run by those of its nodes.
     pub config: Option<Box<str>>,
+    /// What is pinned, in the order in which it was.
+    pub pins: Vec<(PinId, EncodedDirect)>,
 }
 
 impl Lasting {
@@ -22,11 +26,17 @@ impl Lasting {
         if change.config.is_some() {
             self.config.clone_from(&change.config);
         }
+        put_each(&mut self.pins, change.pins.iter().cloned());
+    }
+
+    /// Something is pinned, or unpinned.
+    pub(crate) fn pin(&mut self, pin: Pin) {
+        put_each(&mut self.pins, [pin]);
     }
 
     /// Returns whether a change says something of it.
     pub(crate) fn is_changed_by(change: &Change) -> bool {
-        change.owner.is_some() || change.config.is_some()
+        change.owner.is_some() || change.config.is_some() || !change.pins.is_empty()
     }
 
     /// Returns the configuration that the room was given while it ran, which names no owner; `None`: it was

@@ -25,7 +25,7 @@ mod withdrawn;
 
 pub use books::{EdgeBooks, EdgeMessages, NodeBooks};
 pub use command::Command;
-pub use direct::{EncodedDirect, ToUser};
+pub use direct::{EncodedDirect, Pin, ToUser};
 pub use flight::{Books, EdgeSeen, Fate, Flight};
 pub use forward::{Forward, Forwards, What};
 pub use host::{HostIds, Numbers, PayloadError, Wire};

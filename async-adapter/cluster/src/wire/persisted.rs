@@ -1,5 +1,6 @@
 //! What is known of a room's people and data: all of it, or what has changed.
 
+use super::direct::{Pin, pin_of, pin_record};
 use super::host::HostIds;
 use super::lasting::Lasting;
 use super::message::{level_number, level_of, sender_blob, sender_of};
@@ -52,6 +53,8 @@ pub struct Change {
     pub owner: Option<UserId>,
     /// By what the room is run from now on: [`Command::Reconfigure`](super::Command::Reconfigure).
     pub config: Option<Box<str>>,
+    /// What is pinned.
+    pub pins: Vec<Pin>,
     /// Attributes; `None`: taken away.
     pub attributes: Vec<Attribute>,
     /// Their version.
@@ -68,6 +71,7 @@ impl Change {
         Self {
             owner: lasting.owner,
             config: lasting.config.clone(),
+            pins: lasting.pins.iter().map(|(id, pin)| (*id, Some(pin.clone()))).collect(),
             admins: state.admins,
             muted: state.mutes,
             banned: state.bans,
@@ -145,6 +149,7 @@ impl Change {
         self.speak_mode = later.speak_mode.or(self.speak_mode);
         self.owner = later.owner.or(self.owner);
         self.config = later.config.or(self.config.take());
+        self.pins.extend(later.pins);
         self.attributes.extend(later.attributes);
         self.attributes_version = later.attributes_version.or(self.attributes_version);
         self.counters.extend(later.counters);
@@ -199,6 +204,7 @@ impl Change {
             speak_mode: self.speak_mode.map(mode_record),
             owner: self.owner.map(|owner| Blob(ids.encode(owner))),
             config: self.config.as_deref(),
+            pins: self.pins.iter().map(|pin| pin_record(pin, ids)).collect(),
             attributes: self.attributes.iter().map(attribute).collect(),
             attributes_version: self.attributes_version,
             counters: self.counters.iter().map(counter).collect(),
@@ -223,6 +229,7 @@ impl Change {
         };
         let muted = record.muted.0.iter().map(&mut end).collect::<Result<_, _>>()?;
         let banned = record.banned.0.iter().map(&mut end).collect::<Result<_, _>>()?;
+        let pins = record.pins.0.iter().map(|pin| pin_of(pin, ids)).collect::<Result<_, _>>()?;
         let attribute = |record: &AttributeRecord<'_>| {
             (record.key.into(), record.value.as_ref().map(|value| Arc::from(&*value.0)))
         };
@@ -247,6 +254,7 @@ impl Change {
             speak_mode: record.speak_mode.map(mode_of),
             owner,
             config: record.config.map(Into::into),
+            pins,
             attributes: record.attributes.0.iter().map(attribute).collect(),
             attributes_version: record.attributes_version,
             counters: record.counters.0.iter().map(|one| (one.key.into(), one.value)).collect(),
@@ -280,7 +288,7 @@ pub(super) fn mode_of(record: SpeakModeRecord) -> SpeakMode {
 }
 
 /// Puts each value in its place by its key, and takes it away where there is none.
-fn put_each<K: PartialEq, V>(
+pub(super) fn put_each<K: PartialEq, V>(
     list: &mut Vec<(K, V)>,
     changes: impl IntoIterator<Item = (K, Option<V>)>,
 ) {

@@ -1,7 +1,7 @@
 //! The fields of the records, with their numbers. A number that was once given out keeps its meaning.
 
 use super::command::CommandRecord;
-use super::direct::ToUserRecord;
+use super::direct::{PinRecord, ToUserRecord};
 use super::withdrawn::WithdrawnRecord;
 use minicbor::decode::Error;
 use minicbor::{Decode, Decoder, Encode, Encoder};
@@ -290,6 +290,8 @@ pub(super) struct ChangeRecord<'b> {
     pub(super) owner: Option<Blob<'b>>,
     #[b(16)]
     pub(super) config: Option<&'b str>,
+    #[cbor(b(17), skip_if = "is_empty")]
+    pub(super) pins: List<PinRecord<'b>>,
 }
 
 #[derive(Clone, Copy, Debug, Encode, Decode)]

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod cluster;
+mod retracting;
 
 use cluster::{Cluster, MILLI, ROOM, Way, numbered, out};
 use roomcast_cluster::bus::{Answer, Bus, CallId, ClientId, FromBus, Key, MemoryBus, Request};

@@ -6,7 +6,7 @@ use roomcast_cluster::wire::{
 };
 use roomcast_core::admission::Continued;
 use roomcast_core::dedup::SaidKey;
-use roomcast_core::ids::{MessageId, Seq, SessionKey};
+use roomcast_core::ids::{MessageId, PinId, Seq, SessionKey};
 use roomcast_core::ledger::{DropReason, RefusalReason};
 use roomcast_core::message::{
     DedupKey, EdgeMessage, MergeKey, MessageParts, Reviewed, Sender, Urgency,
@@ -298,6 +298,22 @@ pub(crate) fn flight_with_end() -> Flight<Text> {
     ];
     flight.closed = true;
     flight
+}
+
+/// What came to the wire with pins.
+pub(crate) fn flight_with_pins() -> Flight<Text> {
+    let mut flight = empty_flight();
+    flight.change.pins = vec![(PinId(1), Some(direct())), (PinId(2), None)];
+    flight.state = Some(flight.change.clone());
+    flight
+}
+
+/// Commands that came to the wire with them.
+pub(crate) fn forwards_with_pins() -> Forwards<Text> {
+    let commands = [Command::Pin(PinId(1), direct()), Command::Unpin(PinId(2))];
+    let commands = commands.map(|command| What::Command { actor: Actor::Host, command });
+    let numbered = (42..).zip(commands).map(|(number, what)| Forward { number, what });
+    Forwards { forwards: numbered.collect(), ..forwards() }
 }
 
 /// What came to the wire with messages that are taken back.

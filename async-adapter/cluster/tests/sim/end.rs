@@ -47,6 +47,11 @@ impl World {
             if place.edge.owner() != owner {
                 return Err(format!("node {name} is {:?}'s, want {owner:?}", place.edge.owner()));
             }
+            let pinned: Vec<_> = lasting.pins.iter().map(|(id, _)| *id).collect();
+            if place.edge.pinned() != pinned {
+                let here = place.edge.pinned();
+                return Err(format!("C4: {pinned:?} are pinned, at node {name} {here:?}"));
+            }
             let known =
                 (sorted(follower.state().clone()), follower.books(), follower.epoch(), lasting);
             if *state.get_or_insert_with(|| known.clone()) != known {

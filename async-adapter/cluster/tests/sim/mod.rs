@@ -396,7 +396,8 @@ impl World {
                     self.gained_by_dead += its.place.as_ref().map_or(0, |place| place.gained);
                 }
                 let config = lasting.configuration(&self.config);
-                its.place = Some(Place::open(&config, now, its.name, heads, life, state));
+                its.place =
+                    Some(Place::open(&config, now, its.name, heads, life, (state, &lasting)));
             }
             Output::Flight { handed, .. } => {
                 self.ages.handed_on(machine, &handed, (self.at, now))?;

@@ -63,12 +63,13 @@ impl Place {
         node: u64,
         heads: PerLevel<u64>,
         life: u64,
-        state: PersistedState,
+        (state, lasting): (PersistedState, &Lasting),
     ) -> Self {
         let whole = roomcast_core::shard_index::ShardIndex::new(0, 1).expect("the only one");
         let mut edge = Edge::opened_at(config, heads).with_life(life);
         let mut audience = Audience::shard(config, whole, heads).with_life(life);
         edge.import(now, state).expect("it is of a room like this");
+        take_over_pins(&mut edge, now, lasting);
         let mut sessions = Vec::new();
         for user in [COMMON, UserId(10 + node), UserId(20 + node)] {
             let joined = audience.join(SessionKind::User, Group::default(), None).expect("space");
@@ -104,6 +105,9 @@ impl Place {
             let mut audiences = Only(&mut self.audience);
             let mut halves = Halves::new(&mut self.edge, &mut audiences);
             halves.reconfigure(now, &config).map_err(|error| error.to_string())?;
+        }
+        if let Some(lasting) = lasting {
+            take_over_pins(&mut self.edge, now, lasting);
         }
         self.edge.import(now, state.clone()).map_err(|error| error.to_string())?;
         if let Some(owner) = owner.filter(|&owner| self.edge.owner() != Some(owner)) {
@@ -309,6 +313,17 @@ impl Place {
     /// What has not gone to the node: it waits in the edge's queue, or to be taken.
     pub(crate) fn waiting(&mut self) -> usize {
         std::iter::from_fn(|| self.edge.poll_message()).count()
+    }
+}
+
+/// What is pinned is so at an edge.
+fn take_over_pins(edge: &mut Edge<Text>, now: Instant, lasting: &Lasting) {
+    for id in edge.pinned() {
+        edge.unpin(now, Actor::Host, id).expect("the host may");
+    }
+    for (id, pin) in &lasting.pins {
+        let direct = pin.decode().expect("a text of ours");
+        edge.pin(now, Actor::Host, *id, direct).expect("there is place");
     }
 }
 

@@ -4,7 +4,7 @@ use super::orders::VOTES;
 use super::place::{COMMON, Words};
 use super::{Due, MILLI, SECOND, TROUBLE, Text, World};
 use roomcast_cluster::wire::{Command, EncodedDirect, Withdrawn};
-use roomcast_core::ids::Seq;
+use roomcast_core::ids::{PinId, Seq};
 use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::time::Duration;
 use roomcast_core::{Direct, Priority, RoomConfig, UserId};
@@ -35,7 +35,7 @@ impl World {
         for _ in 0..self.random.below(8) {
             let machine = self.random.place(count);
             let user = UserId(50 + self.random.below(3));
-            let command = match self.random.below(17) {
+            let command = match self.random.below(20) {
                 0 => Command::Mute(user, None),
                 1 => Command::Unmute(user),
                 2 => Command::Ban(user, None),
@@ -48,6 +48,11 @@ impl World {
                 }
                 8 => Command::SetOwner(user),
                 9 => Command::AddCounter { key: VOTES.into(), delta: 1 },
+                17 | 18 => {
+                    let direct: Direct<Text> = Direct::new("pinned".into());
+                    Command::Pin(PinId(self.random.below(5)), EncodedDirect::new(&direct))
+                }
+                19 => Command::Unpin(PinId(self.random.below(5))),
                 13 | 14 => Command::Retract(Withdrawn::Sent(Seq(self.random.between(1, 60)))),
                 15 => Command::Retract(Withdrawn::AllOf(COMMON)),
                 16 => {
