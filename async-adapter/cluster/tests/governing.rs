@@ -2,6 +2,8 @@
 //! run and when it ends, what its counters say, what is pinned, and what one user gets wherever he or she is.
 
 mod place;
+#[cfg(feature = "nats")]
+mod server;
 
 use place::{LONG, OWNER, Place, ROOM, ends, hears};
 use roomcast::error::RefusalReason;
@@ -11,7 +13,9 @@ use roomcast::moderation::{PinId, Role};
 use roomcast::{
     Actor, Direct, Hub, Item, Join, Outcome, Priority, Publish, RoomConfig, Source, UserId,
 };
-use roomcast_cluster::bus::LocalBus;
+use roomcast_cluster::bus::{Connection, LocalBus};
+#[cfg(feature = "nats")]
+use roomcast_cluster::bus::{NatsBus, NatsOptions};
 use roomcast_cluster::hub::CommandError;
 use roomcast_cluster::proto::Event;
 use roomcast_cluster::wire::{Command, NotDone};
@@ -113,7 +117,22 @@ async fn counters_are_the_room_s_whoever_sets_them_and_wherever_it_is_counted() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_room_that_is_closed_is_closed_at_every_node_and_begins_anew() {
     let bus = LocalBus::new();
-    let places = two(&bus).await;
+    closes_everywhere_and_begins_anew(async || bus.connect()).await;
+}
+
+#[cfg(feature = "nats")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_over_nats_that_is_closed_begins_anew() {
+    let Some(server) = server::Server::start() else { return };
+    let connect =
+        async || NatsBus::connect(&server.address(), NatsOptions::new()).await.expect("a server");
+    closes_everywhere_and_begins_anew(connect).await;
+}
+
+async fn closes_everywhere_and_begins_anew<C: Connection + Send + 'static>(
+    connect: impl AsyncFn() -> C,
+) {
+    let places = [Place::new(1, connect().await).await, Place::new(2, connect().await).await];
     let host = places[0].room.moderation(Actor::Host);
     host.add_admin(ANN).await.unwrap();
     host.ban(BOB, None).await.unwrap();
@@ -137,7 +156,7 @@ async fn a_room_that_is_closed_is_closed_at_every_node_and_begins_anew() {
     }
     // Opened by another configuration, at the same nodes and by a new one.
     let config = RoomConfig::builder(BOB).build().unwrap();
-    let late = Place::of(Hub::start(), &config, 3, bus.connect()).await;
+    let late = Place::of(Hub::start(), &config, 3, connect().await).await;
     let mut heard = late.room.join(Join::user(BOB)).unwrap();
     for place in &places {
         let room = timeout(LONG, place.hub.open_room(ROOM, &config)).await.unwrap().unwrap();
