@@ -360,8 +360,9 @@ impl<M: Payload + Send + Sync + 'static> RoomRegistry<M> {
 
     /// Takes a user out of a room that is not the last one joined. The owner stays.
     fn leave(&self, user_rooms: &Stripes, user: UserId, room: RoomId) {
-        let Some(shared) = self.get(room) else { return };
-        // Who is not in, or may not leave, has nothing to leave.
+        // A room that the user is not in any more, or that was made anew under its id, is not called.
+        let Some(shared) = self.get(room).filter(|shared| shared.is_in(user)) else { return };
+        // Who may not leave stays.
         let is_back = || user_rooms.of(user).lock().room_of(user) == Some(room);
         let _ = shared.leave(user, EndReason::JoinedElsewhere, is_back);
     }

@@ -323,6 +323,13 @@ impl<M: Payload + Send + Sync + 'static> SharedRoom<M> {
         })
     }
 
+    /// Whether a user has a session here that does not end.
+    pub(crate) fn is_in(&self, user: UserId) -> bool {
+        let has_one =
+            |body: &Body<M>| !body.admission.lock().admission.sessions_of(user).is_empty();
+        self.body.get().is_some_and(|body| has_one(body))
+    }
+
     /// Calls, under the admission's lock, if a user is not in.
     pub(crate) fn unless_in(&self, user: UserId, call: impl FnOnce()) {
         let guarded = self.body().admission.lock();

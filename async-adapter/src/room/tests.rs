@@ -66,6 +66,20 @@ fn a_room_has_no_halves_until_it_is_called() {
     assert_eq!((room.stats(), shared.shards().count()), (fresh, 1));
 }
 
+#[test]
+fn a8_a_room_under_an_id_of_before_is_another() {
+    let hub = Hub::<&'static str>::builder().workers(1).exclusive_membership();
+    let (hub, _drivers) = hub.by_hand();
+    let config = RoomConfig::builder(UserId(1)).build().unwrap();
+    let make = |id| hub.create_room(RoomId(id), &config).unwrap();
+    let other = make(2);
+    let _before = make(1).join(Join::user(UserId(7))).unwrap();
+    hub.remove_room(RoomId(1)).unwrap();
+    let anew = make(1);
+    let _after = other.join(Join::user(UserId(7))).unwrap();
+    assert!(anew.shared().body.get().is_none());
+}
+
 /// Another thread is about to tell it.
 #[test]
 fn the_end_waits_for_what_is_about_to_be_told() {
