@@ -105,6 +105,70 @@ export async function moderation(browser, program, pictures) {
     await until('bob is told', () => bob.isHidden('#sanction'));
   });
 
+  await test('who may speak is the host\'s to say, and stands above the chat for everyone', async () => {
+    await kim.selectOption('#speak-who', 'marked');
+    await tip(ann, 'may speak now: marked speakers');
+    await until('bob sees the rule', async () => (await bob.textContent('#speak-mode')) === 'may speak: marked speakers');
+    const { state, words } = await say(bob, 'not one of them');
+    expect(state === 'refused' && words.includes('only marked users may speak'), `${state}: ${words}`);
+    await act('bob', 'Mark as a speaker');
+    await tip(ann, 'bob is a marked speaker now by kim');
+    expect((await say(bob, 'now I am')).state === 'dispatched', 'bob is marked and cannot speak');
+    expect((await say(ann, 'and I')).state === 'refused', 'ann is not marked and can speak');
+    await snap(bob, 'speak-mode.png');
+    await act('bob', 'Remove the mark');
+    expect((await say(bob, 'no longer')).state === 'refused', 'bob is not marked any more and can speak');
+    // Whoever was in by then counts as old enough.
+    await kim.selectOption('#speak-who', 'members 60');
+    await until('ann sees it', async () => (await ann.textContent('#speak-mode')) === 'may speak: members for a minute');
+    expect((await say(ann, 'an old hand')).state === 'dispatched', 'ann was here before');
+    await kim.selectOption('#speak-who', 'admins');
+    await until('ann sees it', async () => (await ann.textContent('#speak-mode')) === 'may speak: admins only');
+    expect((await say(ann, 'not staff')).state === 'refused', 'ann is no admin and can speak');
+    await kim.selectOption('#speak-who', 'everyone');
+    await kim.check('#speak-unique');
+    await until('ann sees it', async () => (await ann.textContent('#speak-mode')) === 'may speak: everyone, no repeats');
+    expect((await say(ann, 'first!')).state === 'dispatched', 'ann cannot speak');
+    expect((await say(bob, 'FIRST!')).state === 'refused', 'bob says what ann said');
+    await kim.uncheck('#speak-unique');
+    await until('the rule is gone', () => ann.isHidden('#speak-mode'));
+    expect((await say(bob, 'first!')).state === 'dispatched', 'bob may not repeat it');
+  });
+
+  await test('what is pinned stays above the chat, for those who come later too, until it is unpinned', async () => {
+    const pinned = (page) => page.locator('#pins li:visible .pin-text').allTextContents();
+    const pin = async (text) => {
+      await kim.fill('#notice-text', text);
+      await kim.click('#pin-send');
+      await bob.locator('#pins li', { hasText: text }).waitFor();
+    };
+    await pin('The rules: be kind');
+    await pin('The encore is at nine');
+    const cat = await open(browser, `${server.url}?name=cat`, wide);
+    await until('cat has both', async () => (await pinned(cat)).join() === 'The rules: be kind,The encore is at nine');
+    expect(await cat.locator('#pins .unpin').first().isHidden(), 'a member is offered to unpin');
+    await snap(kim, 'pins-wide.png');
+    await snap(ann, 'pins-narrow.png');
+    await kim.click('#pins li:first-child .unpin');
+    for (const page of [kim, ann, bob, cat]) {
+      await until('one is left', async () => (await pinned(page)).join() === 'The encore is at nine');
+    }
+    await pin('three');
+    await pin('four');
+    await kim.fill('#notice-text', 'one too many');
+    await kim.click('#pin-send');
+    const outcome = kim.locator('#mine li', { hasText: 'pin: one too many' }).locator('.outcome[data-state=refused]');
+    await until('the engine refuses', async () => (await outcome.textContent()).includes('too many pinned messages'));
+    await kim.fill('#notice-text', '');
+    for (const left of [2, 1, 0]) {
+      await kim.locator('#pins .unpin').first().click();
+      await until('it goes everywhere', async () => (await pinned(bob)).length === left);
+    }
+    expect(await bob.isHidden('#pins'), 'an empty list of pins is shown');
+    expect(cat.errors.length === 0, cat.errors.join('; '));
+    await cat.close();
+  });
+
   await test('a notice is a banner on every page', async () => {
     await kim.fill('#notice-text', 'The encore starts in five minutes');
     await kim.click('#notice-send');

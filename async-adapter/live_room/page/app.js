@@ -14,6 +14,7 @@
 //   #online  #like-total  #tips li[data-tip]  #banner  #banner-text  #sanction  #door-host   what happens in the room
 //   #host  #mute-room  #notice-text  #notice-send  #name-text  #name-open   for the host and the admins
 //   #person [data-act]   what can be done to whoever was chosen, by the field or by a click on [data-nick]
+//   #pins li[data-pin]  .pin-text  .unpin  #pin-send   what is pinned;  #speak-mode  #speak-who  #speak-unique   who may speak
 //   #theme  #language  #transcript-list li  #aloud   light or dark, English or Japanese, what was said
 //   #speed  #likes  #gift-rate  #slow  #reset  #steering  #recording  #progress[aria-valuenow]
 //
@@ -26,6 +27,7 @@ import { Earlier } from './earlier.js';
 import { Host } from './host.js';
 import { switchLanguage, t, translatePage } from './language.js';
 import { Panel } from './panel.js';
+import { Pins } from './pins.js';
 import { Social, clock } from './social.js';
 import { Stage } from './stage.js';
 import { bindTheme } from './theme.js';
@@ -54,6 +56,8 @@ const cards = new Cards(find('cards'), find('finale'));
 const hearts = new Hearts(find('hearts'));
 const earlier = new Earlier(find('earlier'));
 const shown = new Set();
+/** The words of texts that were shown, by number, as long as those are remembered. */
+const words = new Map();
 let nick = null;
 let room = null;
 
@@ -90,11 +94,15 @@ const panel = new Panel(find('panel'), {
 const host = new Host(
   {
     room: find('room'), panel: find('host'), title: find('host-title'), person: find('person'), personName: find('person-name'),
-    muteRoom: find('mute-room'), noticeForm: find('notice-form'), noticeText: find('notice-text'),
+    muteRoom: find('mute-room'), noticeForm: find('notice-form'), noticeText: find('notice-text'), pinSend: find('pin-send'),
+    speakWho: find('speak-who'), speakUnique: find('speak-unique'),
     nameForm: find('name-form'), nameText: find('name-text'),
   },
-  { post: (request, text) => composer.post(request, text) },
+  { post: (request, text) => composer.post(request, text), wordsOf: (seq) => words.get(Number(seq)) },
 );
+const pins = new Pins(find('pins'), {
+  onUnpin: (pin, text) => composer.post({ type: 'unpin', pin }, t('unpin: {text}', { text })),
+});
 const social = new Social(document, { onRole: setRole });
 bindTheme(find('theme'), () => panel.recolour());
 find('language').addEventListener('click', () => {
@@ -111,6 +119,7 @@ const handlers = {
     if (room !== hello.room) shown.clear();
     room = hello.room;
     earlier.greet(hello);
+    pins.greet();
     find('recording').textContent = hello.recording;
     cards.setGifts(hello.gifts);
     composer.greet(hello);
@@ -123,6 +132,9 @@ const handlers = {
     for (const item of items) {
       if (item.kind === 'gap') showGap(item);
       else if (item.what === 'retracted') item.seqs.forEach(takeBack);
+      // What is pinned now comes by itself: what was, before one came, is nothing to go by.
+      else if (item.what === 'pinned') { if (!item.history) pins.add(item); }
+      else if (item.what === 'pins') { if (!item.history) pins.keep(item.pins); }
       else if (!item.history) showOnce(item);
     }
   },
@@ -157,11 +169,12 @@ function setRole(role) {
   find('who').dataset.role = role ?? '';
 }
 
-function showRoom({ host: owner, room_muted: muted }) {
+function showRoom({ host: owner, room_muted: muted, speak }) {
   const first = t('Nobody hosts this room yet: the first to join by name does, and may mute, kick and ban.');
-  const words = owner ? t('{name} hosts this room.', { name: owner }) : first;
-  if (find('door-host').textContent !== words) find('door-host').textContent = words;
+  const told = owner ? t('{name} hosts this room.', { name: owner }) : first;
+  if (find('door-host').textContent !== told) find('door-host').textContent = told;
   host.setMuted(muted);
+  host.setSpeak(speak);
   composer.setMuted(muted && !['owner', 'admin'].includes(find('who').dataset.role));
   social.roomMuted(muted);
 }
@@ -170,7 +183,11 @@ function showRoom({ host: owner, room_muted: muted }) {
 function isNew({ seq }) {
   if (shown.has(seq)) return false;
   shown.add(seq);
-  if (shown.size > REMEMBERED) shown.delete(shown.values().next().value);
+  if (shown.size > REMEMBERED) {
+    const [oldest] = shown;
+    shown.delete(oldest);
+    words.delete(oldest);
+  }
   return true;
 }
 
@@ -180,6 +197,7 @@ function showOnce(item) {
   const read = READ[item.what]?.(item);
   const { nick: name, seq } = item;
   if (read) transcript.add({ nick: name, text: read, seq });
+  if (item.what === 'text') words.set(seq, item.text);
   if (item.what === 'text') stage.fly({ nick: name, text: item.text, kind: own ? 'own' : '', who: name, seq });
   else if (SOCIAL.has(item.what)) social[item.what](item);
   else if (item.what === 'like') { if (!item.own) hearts.rise(item.count); }
@@ -189,6 +207,7 @@ function showOnce(item) {
 /** A message was taken back: it is shown nowhere any more. */
 function takeBack(seq) {
   shown.add(seq);
+  words.delete(seq);
   for (const place of [transcript, stage, cards, earlier]) place.remove(seq);
 }
 

@@ -17,7 +17,7 @@ export class DemoSocket {
   #queue = byLevel(() => []);
   #ledger = byLevel(() => ({ submitted: 0, refused: {}, dropped: {}, merged: 0, dispatched: 0, queued: 0, under_review: 0 }));
   #deliveries = byLevel(() => ({ due: 0, delivered: 0, skipped: 0, pending: 0, excluded: 0, abandoned: 0 }));
-  #tokens = RATE; #seq = 0; #now = 0; #owed = { texts: 0, likes: 0, gifts: 0 }; #timers = []; #batch = []; #muted = false;
+  #tokens = RATE; #seq = 0; #now = 0; #owed = { texts: 0, likes: 0, gifts: 0 }; #timers = []; #batch = []; #muted = false; #speak = { who: 'everyone', unique: false }; #pins = new Map();
 
   constructor(query) {
     const nick = new URLSearchParams(query).get('name');
@@ -36,7 +36,15 @@ export class DemoSocket {
     const { id, text, name, count } = request;
     if (request.type === 'controls') Object.assign(this.#controls, request);
     if (request.type === 'mute-room') this.#muted = request.muted;
-    if (request.type === 'mute-room' || request.type === 'moderate') this.#outcome(id, { state: 'done' });
+    if (request.type === 'speak-mode') this.#speak = request.mode;
+    if (request.type === 'pin') {
+      this.#pins.set((this.#seq += 1), text);
+      this.#batch.push({ kind: 'message', seq: this.#seq, level: 'high', nick: this.nick, what: 'pinned', pin: this.#seq, text });
+    }
+    if (request.type === 'unpin' && this.#pins.delete(request.pin)) {
+      this.#batch.push({ kind: 'message', seq: (this.#seq += 1), level: 'high', nick: '', what: 'pins', pins: [...this.#pins.keys()] });
+    }
+    if (['mute-room', 'moderate', 'speak-mode', 'pin', 'unpin'].includes(request.type)) this.#outcome(id, { state: 'done' });
     if (request.type === 'notice') this.#send({ level: 'high', what: { what: 'notice', text }, nick: this.nick, id, at: this.#now });
     if (request.type === 'say') this.#offer('normal', { what: 'text', text }, this.nick, id);
     if (request.type === 'gift') this.#offer('high', { what: 'gift', name, count }, this.nick, id);
@@ -123,7 +131,7 @@ export class DemoSocket {
   #stats() {
     for (const level of LEVELS) this.#ledger[level].queued = this.#queue[level].length;
     this.#say({
-      type: 'stats', at_ms: this.#now, host: this.nick ?? null, room_muted: this.#muted, audience: AUDIENCE, users: 1_003, visitors: 2, tokens: Math.floor(this.#tokens),
+      type: 'stats', at_ms: this.#now, host: this.nick ?? null, room_muted: this.#muted, speak: this.#speak, audience: AUDIENCE, users: 1_003, visitors: 2, tokens: Math.floor(this.#tokens),
       queue: byLevel((level) => this.#queue[level].length), ledger: this.#ledger, deliveries: this.#deliveries,
       crowd: { progress: (this.#now / 98_000) % 1, controls: this.#controls },
     });

@@ -1,5 +1,6 @@
 // What goes on around the chat: who is here and how often the room was liked, what happened, the host's notices, and one's own mute.
 
+import { speakers } from './host.js';
 import { language, t } from './language.js';
 
 const TIP_MS = 7_000;
@@ -28,7 +29,15 @@ const TIPS = {
   'admin-removed': ({ name }) => t('{name} is no longer an admin', { name }),
   'room-muted': () => t('the room was muted'),
   'room-unmuted': () => t('everyone may speak again'),
+  marked: ({ name }) => t('{name} is a marked speaker now', { name }),
+  unmarked: ({ name }) => t('{name} is no longer a marked speaker', { name }),
+  'speak-mode': (mode) => t('may speak now: {who}', { who: speaking(mode) }),
 };
+
+/** Who may speak, and whether once only; nothing for everyone, who may repeat what others say. */
+function speaking(mode) {
+  return mode.unique ? t('{who}, no repeats', { who: speakers(mode) }) : speakers(mode);
+}
 
 export class Social {
   #find; #nick = null; #likes = -1; #banner = 0; #sanction = 0;
@@ -47,7 +56,12 @@ export class Social {
     this.#setSanction('');
   }
 
-  stats({ audience, users }) {
+  stats({ audience, users, speak }) {
+    const isOpen = speak.who === 'everyone' && !speak.unique;
+    const rule = isOpen ? '' : t('may speak: {who}', { who: speaking(speak) });
+    const shown = this.#find('speak-mode');
+    if (shown.textContent !== rule) shown.textContent = rule;
+    shown.hidden = isOpen;
     const words = t('{watching} watching · {online} online', { watching: full(audience), online: full(users) });
     if (this.#find('online').textContent !== words) this.#find('online').textContent = words;
   }
@@ -73,7 +87,12 @@ export class Social {
     const line = document.createElement('li');
     line.textContent = words;
     line.dataset.tip = tip.tip;
-    if (tip.nick) line.title = t('by {name}', { name: tip.nick });
+    if (tip.nick) {
+      // Who did it is part of the tip, and not only for whoever points at it.
+      const by = document.createElement('small');
+      by.textContent = ` ${t('by {name}', { name: tip.nick })}`;
+      line.append(by);
+    }
     const tips = this.#find('tips');
     tips.append(line);
     while (tips.childElementCount > MOST_TIPS) tips.firstElementChild.remove();

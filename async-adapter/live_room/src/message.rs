@@ -44,6 +44,18 @@ pub(crate) enum What {
         /// The words.
         text: String,
     },
+    /// Words that stay above the chat until they are unpinned; whoever comes gets them first.
+    Pinned {
+        /// Under which number.
+        pin: u64,
+        /// The words.
+        text: String,
+    },
+    /// What is pinned now: nothing else is shown above the chat any more.
+    Pins {
+        /// The numbers.
+        pins: Vec<u64>,
+    },
     /// Messages were taken back: nobody shows them any more.
     Retracted {
         /// Their numbers.

@@ -31,6 +31,7 @@ pub(crate) fn asset(path: &str) -> Option<Asset> {
         "/panel.js" => (JS, include_str!("../page/panel.js")),
         "/chart.js" => (JS, include_str!("../page/chart.js")),
         "/social.js" => (JS, include_str!("../page/social.js")),
+        "/pins.js" => (JS, include_str!("../page/pins.js")),
         "/host.js" => (JS, include_str!("../page/host.js")),
         "/transcript.js" => (JS, include_str!("../page/transcript.js")),
         "/language.js" => (JS, include_str!("../page/language.js")),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use roomcast::config::SystemMessages;
 use roomcast::error::ConfigError;
 use roomcast::event::{SystemMessage, SystemMessageKind};
+use roomcast::message::content_key;
 use roomcast::{Kind, Payload, PerLevel, Priority, Publish, RoomConfig, Source, UserId};
 
 use crate::message::What;
@@ -48,15 +49,30 @@ impl Payload for Said {
                 What::Tip(tip) => tip.size(),
                 What::Gift { name, .. } => name.len(),
                 What::Retracted { seqs } => size_of_val(&**seqs),
+                What::Pinned { text, .. } => text.len(),
+                What::Pins { pins } => size_of_val(&**pins),
                 What::Like { .. } | What::Guard { .. } | What::Total { .. } => 0,
             }
     }
 
-    /// Of what the engine can tell, this room leaves to it what was taken back; the rest it says itself,
-    /// with the names of those who did it.
+    /// Chat is the same in capitals; the rest may always be repeated.
+    fn content_key(&self) -> Option<u64> {
+        let What::Text { text } = &self.what else { return None };
+        Some(content_key(&text.trim().to_lowercase()))
+    }
+
+    /// Of what the engine can tell, this room leaves to it what was taken back and what is pinned; the rest
+    /// it says itself, with the names of those who did it.
     fn system_message(tip: &SystemMessage<'_>) -> Option<Self> {
-        let SystemMessage::Retracted { seqs } = tip else { return None };
-        let what = What::Retracted { seqs: seqs.iter().map(|seq| seq.0).collect() };
+        let what = match tip {
+            SystemMessage::Retracted { seqs } => {
+                What::Retracted { seqs: seqs.iter().map(|seq| seq.0).collect() }
+            }
+            SystemMessage::Pinned { pinned, .. } => {
+                What::Pins { pins: pinned.iter().map(|pin| pin.0).collect() }
+            }
+            _ => return None,
+        };
         Some(Self { nick: "".into(), what, encoded: OnceLock::new() })
     }
 }
@@ -72,6 +88,8 @@ pub(crate) fn level(what: &What) -> Priority {
         | What::Notice { .. }
         | What::Total { .. }
         | What::Retracted { .. }
+        | What::Pinned { .. }
+        | What::Pins { .. }
         | What::Tip(_) => Priority::High,
     }
 }
@@ -82,9 +100,9 @@ pub(crate) fn offer(source: Source, nick: Arc<str>, what: What) -> Publish<Said>
     let kind = match what {
         What::Text { .. } | What::SuperChat { .. } => Kind::Text,
         What::Gift { .. } | What::Like { .. } | What::Guard { .. } => Kind::Custom,
-        What::Tip(_) | What::Retracted { .. } => Kind::System,
+        What::Tip(_) | What::Retracted { .. } | What::Pins { .. } => Kind::System,
         // Beside the room's rate: they reach everyone, however hot the room is.
-        What::Notice { .. } | What::Total { .. } => Kind::Notice,
+        What::Notice { .. } | What::Pinned { .. } | What::Total { .. } => Kind::Notice,
     };
     let likes = if let What::Like { count } = what { Some(count) } else { None };
     let said = Said { nick, what, encoded: OnceLock::new() };
@@ -119,7 +137,7 @@ pub(crate) fn nap(viewer: u32) -> Duration {
 /// - What cannot go out in time is refused at once: chat and likes within 200 ms, gifts within 3 s; and nobody is handed what is
 ///   older than 2 s, a gift than a minute. All that, and the memory of turns, is `RoomConfig::default()`.
 /// - Whoever comes sees what was said just before.
-/// - What is taken back is told, so that pages show it no more.
+/// - What is taken back or unpinned is told, so that pages show it no more.
 pub(crate) fn config(options: &Options) -> Result<RoomConfig, ConfigError> {
     let recent = options.rate.saturating_mul(LOG_SECONDS).max(64);
     let config = RoomConfig::default()
@@ -133,7 +151,9 @@ pub(crate) fn config(options: &Options) -> Result<RoomConfig, ConfigError> {
         .log_messages(PerLevel([recent.max(512), recent, recent, recent]))
         .replay_on_join(EARLIER)
         .system_messages(
-            SystemMessages::NONE.with(SystemMessageKind::Retracted, Some(Priority::High)),
+            SystemMessages::NONE
+                .with(SystemMessageKind::Retracted, Some(Priority::High))
+                .with(SystemMessageKind::Pinned, Some(Priority::High)),
         )
         .seed(options.seed);
     config.build()

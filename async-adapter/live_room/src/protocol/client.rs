@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 
-use super::orders::{Order, out_of};
+use super::orders::{MAX_SECONDS, Order, out_of};
 use crate::crowd::{MAX_GIFTS_PER_MINUTE, MAX_LIKES_PER_SECOND, Speed};
 use crate::gifts::{GIFTS, names};
+use crate::tip::{Speak, Speakers};
 
 /// The largest frame a page may send: a text of [`MAX_TEXT_CHARS`] with every character escaped fits.
 pub(crate) const MAX_FRAME_BYTES: usize = 8 * 1024;
@@ -72,6 +73,28 @@ pub(crate) enum Request {
         id: u64,
         /// The words: 1 to 500 characters that are not all blank.
         text: String,
+    },
+    /// Pins words above the chat: for the owner and the admins.
+    Pin {
+        /// The page's number.
+        id: u64,
+        /// The words: 1 to 500 characters that are not all blank.
+        text: String,
+    },
+    /// Unpins words: for the owner and the admins.
+    Unpin {
+        /// The page's number.
+        id: u64,
+        /// The number of what is pinned.
+        pin: u64,
+    },
+    /// Says who may speak: for the owner and the admins.
+    #[serde(rename = "speak-mode")]
+    SpeakMode {
+        /// The page's number.
+        id: u64,
+        /// Who.
+        mode: Speak,
     },
     /// Takes a message back: one's own, or for the owner and the admins.
     Retract {
@@ -155,6 +178,9 @@ impl Request {
             | Self::MuteRoom { id, .. }
             | Self::Notice { id, .. }
             | Self::Retract { id, .. }
+            | Self::Pin { id, .. }
+            | Self::Unpin { id, .. }
+            | Self::SpeakMode { id, .. }
             | Self::Moderate(Order { id, .. }) => Some(*id),
             Self::Controls(_) | Self::Reset => None,
         }
@@ -162,10 +188,12 @@ impl Request {
 
     fn flaw(&self) -> Option<String> {
         match self {
-            Self::Say { text, .. } | Self::Notice { text, .. } if text.trim().is_empty() => {
+            Self::Say { text, .. } | Self::Notice { text, .. } | Self::Pin { text, .. }
+                if text.trim().is_empty() =>
+            {
                 Some("the text is empty: say something".to_owned())
             }
-            Self::Say { text, .. } | Self::Notice { text, .. } => {
+            Self::Say { text, .. } | Self::Notice { text, .. } | Self::Pin { text, .. } => {
                 let length = text.chars().count();
                 (length > MAX_TEXT_CHARS).then(|| {
                     format!("the text has {length} characters: want at most {MAX_TEXT_CHARS}")
@@ -179,7 +207,17 @@ impl Request {
             Self::Like { count, .. } => out_of("the number of likes", *count, 1, MAX_LIKE_COUNT),
             Self::Moderate(order) => order.flaw(),
             Self::Controls(change) => change.flaw(),
-            Self::MuteRoom { .. } | Self::Retract { .. } | Self::Reset => None,
+            Self::SpeakMode { mode: Speak { who: Speakers::Members, seconds, .. }, .. } => {
+                out_of("the seconds", seconds.unwrap_or_default(), 1, MAX_SECONDS)
+            }
+            Self::SpeakMode { mode, .. } if mode.seconds.is_some() => {
+                Some("only members have seconds: leave them out".to_owned())
+            }
+            Self::MuteRoom { .. }
+            | Self::Retract { .. }
+            | Self::Unpin { .. }
+            | Self::SpeakMode { .. }
+            | Self::Reset => None,
         }
     }
 }

@@ -38,6 +38,10 @@ pub(crate) enum Act {
     SetAdmin,
     /// Take back being admin.
     RemoveAdmin,
+    /// Let speak where only the marked may.
+    Mark,
+    /// No longer.
+    Unmark,
     /// Take back all that they have said, as far as the room still has it.
     Retract,
 }

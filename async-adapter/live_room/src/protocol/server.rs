@@ -9,6 +9,7 @@ use super::client::{MAX_GIFT_COUNT, MAX_LIKE_COUNT, MAX_TEXT_CHARS};
 use super::{Level, Levels};
 use crate::gifts::{GIFTS, Gift};
 use crate::message::What;
+use crate::tip::Speak;
 
 /// What the server sends.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -181,6 +182,8 @@ pub(crate) struct Stats {
     pub(crate) host: Option<String>,
     /// Whether only the owner and the admins may speak.
     pub(crate) room_muted: bool,
+    /// Who may speak, where the room is not muted.
+    pub(crate) speak: Speak,
     /// Tokens that the room has now.
     pub(crate) tokens: u32,
     /// How many messages wait, by level.

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::message::What;
-use crate::tip::Tip;
+use crate::tip::{Speak, Speakers, Tip};
 
 fn value(reply: &Reply) -> Value {
     serde_json::from_str(&reply.to_json()).unwrap()
@@ -57,6 +57,8 @@ fn orders_are_read() {
         ("set-admin", Act::SetAdmin),
         ("remove-admin", Act::RemoveAdmin),
         ("retract", Act::Retract),
+        ("mark", Act::Mark),
+        ("unmark", Act::Unmark),
     ] {
         assert_eq!(
             read(json!({"type": "moderate", "id": 1, "act": word, "name": "ann"})),
@@ -74,6 +76,38 @@ fn orders_are_read() {
     assert_eq!(
         read(json!({"type": "retract", "id": 4, "seq": 17})),
         Request::Retract { id: 4, seq: 17 }
+    );
+    assert_eq!(
+        read(json!({"type": "pin", "id": 5, "text": "hi"})),
+        Request::Pin { id: 5, text: "hi".into() }
+    );
+    assert_eq!(read(json!({"type": "unpin", "id": 6, "pin": 2})), Request::Unpin { id: 6, pin: 2 });
+    let mode = |mode: Value| json!({"type": "speak-mode", "id": 7, "mode": mode});
+    assert_eq!(
+        read(mode(json!({"who": "members", "seconds": 60, "unique": true}))),
+        Request::SpeakMode {
+            id: 7,
+            mode: Speak { who: Speakers::Members, seconds: Some(60), unique: true }
+        }
+    );
+    assert_eq!(
+        read(mode(json!({"who": "admins"}))),
+        Request::SpeakMode {
+            id: 7,
+            mode: Speak { who: Speakers::Admins, seconds: None, unique: false }
+        }
+    );
+    assert_eq!(
+        invalid(&mode(json!({"who": "members"})).to_string()).1,
+        "the seconds: 0 is not in 1 to 86400"
+    );
+    assert_eq!(
+        invalid(&mode(json!({"who": "marked", "seconds": 5})).to_string()).1,
+        "only members have seconds: leave them out"
+    );
+    assert_eq!(
+        invalid(r#"{"type":"pin","id":3,"text":" "}"#),
+        (Some(3), "the text is empty: say something".into())
     );
 
     let invalid_order = |act, seconds| {
@@ -112,6 +146,10 @@ fn tips_have_the_shape_that_the_page_reads() {
     assert_eq!(
         tip(Tip::Muted { name: "ann".into(), seconds: Some(60) }),
         json!({"kind": "message", "seq": 1, "level": "high", "nick": "kim", "what": "tip", "tip": "muted", "name": "ann", "seconds": 60})
+    );
+    assert_eq!(
+        tip(Tip::SpeakMode(Speak { who: Speakers::Marked, seconds: None, unique: false })),
+        json!({"kind": "message", "seq": 1, "level": "high", "nick": "kim", "what": "tip", "tip": "speak-mode", "who": "marked", "unique": false})
     );
     assert_eq!(
         (&tip(Tip::RoomMuted)["tip"], &tip(Tip::AdminSet { name: "ann".into() })["tip"]),
@@ -218,6 +256,13 @@ fn items_go_around() {
         What::Tip(Tip::Joined { count: 5, first: Some("kim".into()) }),
         What::Tip(Tip::Muted { name: "ann".into(), seconds: Some(60) }),
         What::Tip(Tip::RoomMuted),
+        What::Tip(Tip::SpeakMode(Speak {
+            who: Speakers::Members,
+            seconds: Some(60),
+            unique: true,
+        })),
+        What::Pinned { pin: 3, text: "welcome".into() },
+        What::Pins { pins: vec![3] },
     ]
     .map(|what| Item::Message {
         seq: u64::MAX,

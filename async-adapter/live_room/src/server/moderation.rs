@@ -1,18 +1,19 @@
 //! Carries out what the owner and the admins want. Who may do what to whom is the engine's to say: this asks it in the actor's name.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use roomcast::error::{ModerationError, NotAllowed};
 use roomcast::message::Seq;
-use roomcast::moderation::{Retraction, Role};
-use roomcast::{Actor, Room, Source, UserId};
+use roomcast::moderation::{PinId, PinReason, Retraction, Role};
+use roomcast::{Actor, Direct, Room, Source, UserId};
 
 use super::nicks::Nicks;
 use crate::message::What;
 use crate::protocol::{Act, Order};
 use crate::room::{OWNER, Said, offer};
-use crate::tip::Tip;
+use crate::tip::{Speak, Tip};
 
 /// Someone who wants something done.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +66,14 @@ impl Moderator<'_> {
                 .map(|changed| changed.then(|| Tip::AdminSet { name: name.clone() })),
             // The engine tells the pages.
             Act::Retract => room.moderation(actor).retract(Retraction::AllOf(user)).map(|_| None),
+            Act::Mark => room
+                .moderation(actor)
+                .mark(users)
+                .map(|()| Some(Tip::Marked { name: name.clone() })),
+            Act::Unmark => room
+                .moderation(actor)
+                .unmark(users)
+                .map(|()| Some(Tip::Unmarked { name: name.clone() })),
             Act::RemoveAdmin => room
                 .moderation(actor)
                 .remove_admin(user)
@@ -98,6 +107,41 @@ impl Moderator<'_> {
         done.map_err(|error| self.words(&error, "the room"))?;
         self.tell(if muted { Tip::RoomMuted } else { Tip::RoomUnmuted });
         Ok(())
+    }
+
+    /// Says who may speak, and tells everyone, if that is news.
+    pub(super) fn set_speak_mode(self, mode: Speak) -> Result<(), String> {
+        let changed = self.room.moderation(self.actor()?).set_speak_mode(mode.into());
+        if changed.map_err(|error| self.words(&error, "the room"))? {
+            self.tell(Tip::SpeakMode(mode));
+        }
+        Ok(())
+    }
+
+    /// Pins words above the chat: whoever comes gets them from the engine, those who are here from this.
+    pub(super) fn pin(self, text: String) -> Result<(), String> {
+        /// Each pin has a number of its own, so that two at once are two.
+        static PINNED: AtomicU64 = AtomicU64::new(0);
+
+        let actor = self.actor()?;
+        let pin = PINNED.fetch_add(1, Ordering::Relaxed) + 1;
+        let said = offer(Source::Host, Arc::clone(self.nick), What::Pinned { pin, text });
+        let (nick, what) = (Arc::clone(&said.payload.nick), said.payload.what.clone());
+        let direct = Direct::new(Said { nick, what, encoded: OnceLock::new() });
+        let pinned = self.room.moderation(actor).pin(PinId(pin), direct.kind(said.kind));
+        pinned.map_err(|refused| match refused.reason {
+            PinReason::Moderation(error) => self.words(&error, "the room"),
+            other => other.to_string(),
+        })?;
+        let _ = self.room.try_publish(said);
+        Ok(())
+    }
+
+    /// Unpins what has this number. The engine tells the pages.
+    pub(super) fn unpin(self, pin: PinId) -> Result<(), String> {
+        let unpinned = self.room.moderation(self.actor()?).unpin(pin);
+        let was_there = unpinned.map_err(|error| self.words(&error, "the room"))?;
+        if was_there { Ok(()) } else { Err("it is not pinned any more".to_owned()) }
     }
 
     /// Whether they may speak in the host's name. The engine knows no such action of a user: a notice is the host's, and this host lends
@@ -135,6 +179,7 @@ mod tests {
     use roomcast::{Clock, Hub, Item, Join, RoomConfig, RoomId};
 
     use super::*;
+    use crate::tip::Speakers;
 
     struct Still;
 
@@ -184,11 +229,38 @@ mod tests {
         );
         assert_eq!((kim.may_give_notice(), ann.may_give_notice()), (Ok(()), Ok(())));
         assert_eq!(refused(bob.may_give_notice()), "only the owner and the admins may give notice");
+        // Who may speak, and what stays above the chat.
+        let mode = Speak { who: Speakers::Marked, seconds: None, unique: true };
+        ann.set_speak_mode(mode).unwrap();
+        ann.set_speak_mode(mode).unwrap();
+        assert_eq!(Speak::from(room.speak_mode()), mode);
+        assert!(refused(bob.set_speak_mode(mode)).starts_with("bob may not "));
+        assert!(refused(bob.pin("me".to_owned())).starts_with("bob may not"));
+        ann.pin("welcome".to_owned()).unwrap();
+        let pins = room.pinned();
+        let mut late = room.join(Join::guest()).unwrap();
+        let first = late.next_batch().await.unwrap();
+        let Some(Item::Direct(pinned)) = first.items().next() else { panic!("{first:?}") };
+        assert_eq!((pinned.pin, &*pinned.payload.nick), (Some(pins[0]), "ann"));
+        assert_eq!(
+            pinned.payload.what,
+            What::Pinned { pin: pins[0].0, text: "welcome".to_owned() }
+        );
+        assert!(refused(bob.unpin(pins[0])).starts_with("bob may not"));
+        ann.unpin(pins[0]).unwrap();
+        assert_eq!(refused(ann.unpin(pins[0])), "it is not pinned any more");
+        for text in ["1", "2", "3"] {
+            kim.pin(text.to_owned()).unwrap();
+        }
+        assert_eq!(
+            refused(kim.pin("4".to_owned())),
+            "too many pinned messages (limit 3); replace or unpin one"
+        );
         let guest = Moderator { user: None, ..bob };
         assert_eq!(refused(guest.mute_room(true)), "guests may not do that: join by name");
 
         let mut told = Vec::new();
-        while told.len() < 3 {
+        while told.len() < 8 {
             for item in witness.next_batch().await.unwrap().items() {
                 let Item::Message(message) = item else { continue };
                 told.push((message.payload.nick.to_string(), message.payload.what.clone()));
@@ -199,7 +271,10 @@ mod tests {
             tip("kim", Tip::AdminSet { name: "ann".to_owned() }),
             tip("ann", Tip::Banned { name: "bob".to_owned(), seconds: None }),
             tip("ann", Tip::RoomMuted),
+            tip("ann", Tip::SpeakMode(mode)),
         ];
+        let pinned = told.split_off(4);
+        assert!(matches!(&pinned[0], (nick, What::Pinned { .. }) if nick == "ann"));
         assert_eq!(told, expected, "what changes nothing is not told");
     }
 }

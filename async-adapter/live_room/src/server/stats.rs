@@ -49,6 +49,7 @@ fn stats(at_ms: u64, room: &Room<Said>, crowd: CrowdState, visits: (&Nicks, usiz
         visitors: visitors as u64,
         host: nicks.owner().map(|nick| nick.to_string()),
         room_muted: admission.moderation.room_muted,
+        speak: room.speak_mode().into(),
         tokens: admission.tokens,
         queue: levels(&admission.queued, |&queued| queued.into()),
         ledger: levels(&admission.ledger.levels, ledger_row),

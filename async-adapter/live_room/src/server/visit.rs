@@ -18,7 +18,7 @@ use roomcast::config::Rate;
 use roomcast::error::{JoinError, SessionEnd};
 use roomcast::event::{EndReason, StartPosition};
 use roomcast::message::Seq;
-use roomcast::moderation::Until;
+use roomcast::moderation::{PinId, Until};
 use roomcast::session::ResumeToken;
 use roomcast::stats::Reason;
 use roomcast::time::Instant;
@@ -253,6 +253,18 @@ impl Visit<'_> {
             }
             Request::MuteRoom { id, muted } => {
                 let done = self.as_moderator().mute_room(muted);
+                self.answer(id, done.map_or_else(refused, |()| Fate::Done));
+            }
+            Request::Pin { id, text } => {
+                let done = self.as_moderator().pin(text);
+                self.answer(id, done.map_or_else(refused, |()| Fate::Done));
+            }
+            Request::Unpin { id, pin } => {
+                let done = self.as_moderator().unpin(PinId(pin));
+                self.answer(id, done.map_or_else(refused, |()| Fate::Done));
+            }
+            Request::SpeakMode { id, mode } => {
+                let done = self.as_moderator().set_speak_mode(mode);
                 self.answer(id, done.map_or_else(refused, |()| Fate::Done));
             }
             Request::Retract { id, seq } => {
