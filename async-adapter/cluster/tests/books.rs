@@ -4,7 +4,7 @@ mod place;
 #[cfg(feature = "nats")]
 mod server;
 
-use place::{LONG, Place, hears};
+use place::{LONG, Place, hears, owned};
 use roomcast::{Actor, Join, Outcome, PerLevel, Priority, Publish, Source, UserId};
 use roomcast_cluster::bus::LocalBus;
 #[cfg(feature = "nats")]
@@ -84,7 +84,8 @@ async fn every_node_reads_the_books_of_all(places: [Place; 2]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_node_of_a_process_reads_the_books_of_all() {
     let bus = LocalBus::new();
-    let places = [Place::new(1, bus.connect()).await, Place::new(2, bus.connect()).await];
+    let places =
+        owned([Place::new(1, bus.connect()).await, Place::new(2, bus.connect()).await]).await;
     every_node_reads_the_books_of_all(places).await;
 }
 
@@ -94,14 +95,16 @@ async fn every_node_over_nats_reads_the_books_of_all() {
     let Some(server) = server::Server::start() else { return };
     let connect =
         async || NatsBus::connect(&server.address(), NatsOptions::new()).await.expect("a server");
-    let places = [Place::new(1, connect().await).await, Place::new(2, connect().await).await];
+    let places =
+        owned([Place::new(1, connect().await).await, Place::new(2, connect().await).await]).await;
     every_node_reads_the_books_of_all(places).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_closes_a_room_leaves_its_last_books() {
     let bus = LocalBus::new();
-    let [first, second] = [Place::new(1, bus.connect()).await, Place::new(2, bus.connect()).await];
+    let [first, second] =
+        owned([Place::new(1, bus.connect()).await, Place::new(2, bus.connect()).await]).await;
     let (owner, other) = if first.owns() { (first, second) } else { (second, first) };
     let mut guest = other.room.join(Join::guest()).unwrap();
     let _ = books(&owner, |books| books.sessions() == 1).await;

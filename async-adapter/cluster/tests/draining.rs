@@ -5,7 +5,7 @@ mod place;
 #[cfg(feature = "nats")]
 mod server;
 
-use place::{Closed, LONG, Place, ROOM, ends};
+use place::{Closed, LONG, Place, ROOM, ends, owned};
 use roomcast::error::{JoinError, SessionEnd};
 use roomcast::event::{EndReason, StartPosition};
 use roomcast::session::ResumeToken;
@@ -140,7 +140,8 @@ fn check(report: ClusterDrainReport, [goes, stays]: &[Place; 2]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_of_a_drained_node_go_on_at_another_without_a_gap() {
     let bus = LocalBus::new();
-    let places = [Place::new(1, bus.connect()).await, Place::new(2, bus.connect()).await];
+    let places =
+        owned([Place::new(1, bus.connect()).await, Place::new(2, bus.connect()).await]).await;
     let (report, places) = drained(places).await;
     check(report, &places);
     let [goes, _stays] = places;
@@ -158,7 +159,8 @@ async fn members_of_a_drained_node_go_on_at_another_over_nats() {
     let Some(server) = server::Server::start() else { return };
     let connect =
         async || NatsBus::connect(&server.address(), NatsOptions::new()).await.expect("a server");
-    let places = [Place::new(1, connect().await).await, Place::new(2, connect().await).await];
+    let places =
+        owned([Place::new(1, connect().await).await, Place::new(2, connect().await).await]).await;
     let (report, places) = drained(places).await;
     check(report, &places);
 }

@@ -5,7 +5,7 @@ mod place;
 #[cfg(feature = "nats")]
 mod server;
 
-use place::{LONG, OWNER, Place, ROOM, ends, hears};
+use place::{LONG, OWNER, Place, ROOM, ends, hears, owned};
 use roomcast::error::RefusalReason;
 use roomcast::event::EndReason;
 use roomcast::message::Seq;
@@ -26,7 +26,7 @@ const ANN: UserId = UserId(7);
 const BOB: UserId = UserId(8);
 
 async fn two(bus: &LocalBus) -> [Place; 2] {
-    [Place::new(1, bus.connect()).await, Place::new(2, bus.connect()).await]
+    owned([Place::new(1, bus.connect()).await, Place::new(2, bus.connect()).await]).await
 }
 
 /// Waits until something holds at a node, which hears of it with the log.
@@ -132,7 +132,8 @@ async fn a_room_over_nats_that_is_closed_begins_anew() {
 async fn closes_everywhere_and_begins_anew<C: Connection + Send + 'static>(
     connect: impl AsyncFn() -> C,
 ) {
-    let places = [Place::new(1, connect().await).await, Place::new(2, connect().await).await];
+    let places =
+        owned([Place::new(1, connect().await).await, Place::new(2, connect().await).await]).await;
     let host = places[0].room.moderation(Actor::Host);
     host.add_admin(ANN).await.unwrap();
     host.ban(BOB, None).await.unwrap();

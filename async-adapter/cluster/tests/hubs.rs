@@ -4,7 +4,7 @@ mod place;
 #[cfg(feature = "nats")]
 mod server;
 
-use place::{Closed, LONG, OWNER, Place, ROOM, ends, hears};
+use place::{Closed, LONG, OWNER, Place, ROOM, ends, hears, owned};
 use roomcast::error::{DropReason, JoinError};
 use roomcast::event::EndReason;
 use roomcast::time::{Clock, Instant, SystemClock};
@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 async fn two(bus: &LocalBus) -> [Place; 2] {
-    [Place::new(1, bus.connect()).await, Place::new(2, bus.connect()).await]
+    owned([Place::new(1, bus.connect()).await, Place::new(2, bus.connect()).await]).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -35,7 +35,8 @@ async fn members_of_two_hubs_over_nats_chat_through_the_death_of_the_owner() {
     let Some(server) = server::Server::start() else { return };
     let connect =
         async || NatsBus::connect(&server.address(), NatsOptions::new()).await.expect("a server");
-    let places = [Place::new(1, connect().await).await, Place::new(2, connect().await).await];
+    let places =
+        owned([Place::new(1, connect().await).await, Place::new(2, connect().await).await]).await;
     chat_through_the_death_of_the_owner(places).await;
 }
 

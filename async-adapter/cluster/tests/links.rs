@@ -5,7 +5,7 @@ mod place;
 mod proxy;
 mod server;
 
-use place::{LEASE, LONG, Place};
+use place::{LEASE, LONG, Place, owned};
 use proxy::{Link, Proxy};
 use roomcast::{Item, Join, Outcome, Publish, Source, Subscription};
 use roomcast_cluster::ClusterRoom;
@@ -69,7 +69,7 @@ async fn chat_through(trouble: impl AsyncFnOnce(&Proxy, &Proxy, &Server)) -> Opt
     let server = Server::start()?;
     let address = server.address();
     let proxies = [Proxy::before(&address).await, Proxy::before(&address).await];
-    let places = [node(1, &proxies[0]).await, node(2, &proxies[1]).await];
+    let places = owned([node(1, &proxies[0]).await, node(2, &proxies[1]).await]).await;
     let owner = usize::from(places[1].owns());
     let is_over = Arc::new(AtomicBool::new(false));
     let mut speakers: Vec<JoinHandle<BTreeMap<String, Outcome>>> = Vec::new();

@@ -2,7 +2,7 @@
 
 mod place;
 
-use place::{LONG, OWNER, Place, ROOM, hears};
+use place::{LONG, OWNER, Place, ROOM, hears, owned};
 use roomcast::config::SystemMessages;
 use roomcast::error::DropReason;
 use roomcast::event::SystemMessage;
@@ -107,6 +107,7 @@ async fn what_waits_at_the_owner_is_dropped_and_its_sender_told() {
     // One goes out in a second: whatever passes the edge waits at the owner.
     let owner = Place::of(Hub::start(), &config(1), 1, bus.connect()).await;
     let edge = Place::of(Hub::start(), &config(1_000), 2, bus.connect()).await;
+    let [owner, edge] = owned([owner, edge]).await;
     assert!(owner.owns());
     let ann = edge.room.join(Join::user(ANN)).unwrap();
     says(&edge, &ann, "goes out").await;

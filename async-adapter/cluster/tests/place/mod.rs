@@ -79,6 +79,18 @@ impl Place {
     }
 }
 
+/// These places, once one of them has been told that it owns the room: that may be a moment after the room
+/// has opened.
+pub(crate) async fn owned<const N: usize>(places: [Place; N]) -> [Place; N] {
+    let owned = async {
+        while !places.iter().any(Place::owns) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LONG, owned).await.expect("somebody owns the room");
+    places
+}
+
 /// The next message that somebody reads; nothing may be missing.
 pub(crate) async fn hears(session: &mut Subscription<String>, messages: usize) -> Vec<String> {
     let mut heard = Vec::new();
