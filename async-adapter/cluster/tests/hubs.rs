@@ -268,7 +268,7 @@ async fn what_has_no_fate_when_the_node_dies_is_told_so() {
     let [here, there] = two(&bus).await;
     // Neither owns the room while it speaks: the one that did is gone.
     let (dies, lives) = if here.owns() { (here, there) } else { (there, here) };
-    drop(dies);
+    dies.dies().await;
     let room = lives.room.clone();
     let speaking = tokio::spawn(async move {
         room.publish(Publish::new(Source::Host, "into the void".to_owned())).await.unwrap()

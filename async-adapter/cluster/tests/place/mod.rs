@@ -73,6 +73,20 @@ impl Place {
         mine.unwrap_or_default()
     }
 
+    /// Dies without a word; returns once nothing more is done there. What the task of the node has in hand
+    /// when the hub is dropped it may still do.
+    pub(crate) async fn dies(self) {
+        let told = Arc::clone(&self.told);
+        drop(self);
+        // The task has the other one.
+        let gone = async {
+            while Arc::strong_count(&told) > 1 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(LONG, gone).await.expect("the task ends");
+    }
+
     pub(crate) async fn says(&self, text: &str) -> Outcome {
         let publish = Publish::new(Source::Host, text.to_owned());
         timeout(LONG, self.room.publish(publish)).await.unwrap().unwrap()
