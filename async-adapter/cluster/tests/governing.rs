@@ -261,6 +261,21 @@ async fn what_is_pinned_everyone_gets_first_who_joins_at_whatever_node() {
     // One is replaced in its place, and one goes and comes back behind the others.
     let owner = places[1].room.moderation(Actor::User(OWNER));
     owner.pin(PinId(2), Direct::new("be very kind".to_owned())).await.unwrap();
+    let since = async |place: &Place, text: &str| {
+        timeout(LONG, async {
+            loop {
+                let mut session = place.room.join(Join::guest()).unwrap();
+                let batch = session.next_batch().await.unwrap();
+                if let Some(pin) = batch.directs().find(|pin| pin.payload == text) {
+                    return pin.sent_at.expect("when it was pinned");
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .unwrap()
+    };
+    let kind = [since(&places[0], "be very kind").await, since(&places[1], "be very kind").await];
     owner.unpin(PinId(1)).await.unwrap();
     owner.unpin(PinId(3)).await.unwrap();
     owner.pin(PinId(1), Direct::new("no spoilers".to_owned())).await.unwrap();
@@ -272,8 +287,10 @@ async fn what_is_pinned_everyone_gets_first_who_joins_at_whatever_node() {
     };
     let pinned =
         [(Some(PinId(2)), "be very kind".to_owned()), (Some(PinId(1)), "no spoilers".to_owned())];
-    for place in &places {
+    for (place, at) in places.iter().zip(kind) {
         assert_eq!(first(place).await, pinned);
+        assert_eq!(since(place, "be very kind").await, at, "it has not changed since");
+        assert!(since(place, "no spoilers").await > at);
     }
     // Through the death of the node that owns the room, and at one that comes later.
     let owner = places.iter().position(Place::owns).expect("one of them");

@@ -1,7 +1,7 @@
 //! The loop that writes a connection to a sink.
 
 use super::{AT_ONCE, Connection, ConnectionItem, ItemKind};
-use crate::reading::forward::{ForwardEnd, ForwardOptions, Forwarded};
+use crate::reading::forwarded::{ForwardEnd, ForwardOptions, Forwarded};
 use crate::reading::sink_pace::SinkPace;
 use crate::reading::sink_writer::SinkWriter;
 use crate::reading::when_high_lost::WhenHighLost;

@@ -11,7 +11,7 @@ use crate::room::Job;
 use crate::sync::{Arc, Mutex};
 use roomcast_core::error::JoinError;
 use roomcast_core::{Direct, Payload, RoomId, SessionId};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 /// What a connection shares with its handles.
@@ -29,20 +29,27 @@ pub(super) struct Shared<M: Payload + Send + Sync + 'static> {
 /// the lock.
 struct Seats<M: Payload + Send + Sync + 'static> {
     rooms: BTreeMap<RoomId, Speaker<M>>,
-    changes: Vec<Change<M>>,
+    changes: Changes<M>,
     /// Either half is gone.
     is_over: bool,
 }
 
-/// What happened to a connection's seat in a room.
-pub(super) enum Change<M: Payload + Send + Sync + 'static> {
-    Joined(Subscription<M>),
-    Left(RoomId),
+/// What happened to a connection's seats since its reader looked last: of each room one thing,
+/// however often it was joined and left. First it has left, then it has joined.
+pub(super) struct Changes<M: Payload + Send + Sync + 'static> {
+    pub(super) left: BTreeSet<RoomId>,
+    pub(super) joined: BTreeMap<RoomId, Subscription<M>>,
+}
+
+impl<M: Payload + Send + Sync + 'static> Default for Changes<M> {
+    fn default() -> Self {
+        Self { left: BTreeSet::new(), joined: BTreeMap::new() }
+    }
 }
 
 impl<M: Payload + Send + Sync + 'static> Shared<M> {
     pub(super) fn new(most: usize, worker: Arc<Worker<Job<M>>>) -> Self {
-        let seats = Seats { rooms: BTreeMap::new(), changes: Vec::new(), is_over: false };
+        let seats = Seats { rooms: BTreeMap::new(), changes: Changes::default(), is_over: false };
         let (ready, directs) = (Ready::default(), Mutex::default());
         Self { ready, seats: Mutex::new(seats), directs, most, worker }
     }
@@ -64,9 +71,9 @@ impl<M: Payload + Send + Sync + 'static> Shared<M> {
         let answer = seated(&seats, id);
         if answer.is_ok() && !seats.is_over {
             let none = seats.rooms.insert(id, say);
-            seats.changes.push(Change::Joined(hear));
+            let nobody = seats.changes.joined.insert(id, hear);
             drop(seats);
-            drop(none);
+            drop((none, nobody));
             self.ready.wake();
         } else {
             drop(seats);
@@ -77,9 +84,12 @@ impl<M: Payload + Send + Sync + 'static> Shared<M> {
     pub(super) fn leave(&self, room: RoomId) -> bool {
         let mut seats = self.seats.lock();
         let Some(left) = seats.rooms.remove(&room) else { return false };
-        seats.changes.push(Change::Left(room));
+        let unheard = seats.changes.joined.remove(&room);
+        if unheard.is_none() {
+            seats.changes.left.insert(room);
+        }
         drop(seats);
-        drop(left);
+        drop((left, unheard));
         self.ready.wake();
         true
     }
@@ -94,7 +104,7 @@ impl<M: Payload + Send + Sync + 'static> Shared<M> {
         }
     }
 
-    pub(super) fn take_changes(&self) -> Vec<Change<M>> {
+    pub(super) fn take_changes(&self) -> Changes<M> {
         std::mem::take(&mut self.seats.lock().changes)
     }
 
@@ -111,7 +121,7 @@ impl<M: Payload + Send + Sync + 'static> Shared<M> {
         let mut seats = self.seats.lock();
         seats.is_over = true;
         let rooms = std::mem::take(&mut seats.rooms);
-        let left = rooms.keys().map(|room| Change::Left(*room)).collect();
+        let left = Changes { left: rooms.keys().copied().collect(), ..Changes::default() };
         let changes = std::mem::replace(&mut seats.changes, left);
         drop(seats);
         drop((rooms, changes));
@@ -203,5 +213,34 @@ impl<M: Payload + Send + Sync + 'static> Clone for ConnectionSender<M> {
 impl<M: Payload + Send + Sync + 'static> fmt::Debug for ConnectionSender<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionSender").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::{Connection, Order};
+    use crate::{Hub, Join, RoomConfig};
+
+    #[test]
+    fn who_joins_and_leaves_unread_leaves_nothing_behind() {
+        let hub = Hub::<&'static str>::builder().undriven();
+        let room = hub.create_room(RoomId(1), &RoomConfig::fan_out()).unwrap();
+        let (handle, mut connection) = Connection::new(&hub, Order::Dispatch).split();
+        handle.join(&room, Join::guest()).unwrap();
+        assert!(connection.try_next_items().is_empty());
+        for _ in 0..1_000 {
+            assert!(handle.leave(room.id()));
+            handle.join(&room, Join::guest()).unwrap();
+        }
+        let unheard = {
+            let seats = handle.0.seats.lock();
+            (seats.changes.left.len(), seats.changes.joined.len())
+        };
+        assert_eq!(unheard, (1, 1));
+        // The one that the reader has not let go, and the one that it has not heard of.
+        assert!(room.stats().sessions() <= 2);
+        assert!(connection.try_next_items().is_empty());
+        assert_eq!((room.stats().sessions(), connection.rooms().len()), (1, 1));
     }
 }

@@ -9,13 +9,15 @@ use std::cmp::Ordering;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Order {
-    /// By priority, the highest first, and within one by the time of dispatch: as within a room. Where more is due
-    /// than a take returns, each room has a share of it, so that what is High anywhere waits for one take at most.
+    /// By priority, the highest first, and within one by the time of dispatch: as within a room.
+    /// Where more is due than a take returns, each room has a share of it, so that what is High
+    /// anywhere waits for one take at most.
     #[default]
     Priority,
-    /// By the time of dispatch alone, whatever the priority: for protocols whose clients count on what was
-    /// said first being seen first, as IRC's do: what one room said after another did is never seen before it. A
-    /// take reads every room, or, where more was due than a take returns, the rest of what it was at one instant.
+    /// By the time of dispatch alone, whatever the priority: for protocols whose clients count on
+    /// what was said first being seen first, as IRC's do: what one room said after another did is
+    /// never seen before it. A take reads every room, or, where more was due than a take returns,
+    /// the rest of what it was at one instant.
     Dispatch,
 }
 
@@ -24,9 +26,10 @@ pub enum Order {
 pub struct ConnectionItem<M> {
     /// The room that it is of; `None`: it is for the connection alone.
     pub room: Option<RoomId>,
-    /// When it was dispatched, by the hub's clock, and no later than it was read. Of a direct message, when it was
-    /// sent, but no earlier than what stands before it at its priority, and no later than what stands behind; of a
-    /// gap, when what stands behind it was dispatched, or when it was told.
+    /// When it was dispatched, by the hub's clock, and no later than it was read. Of a direct
+    /// message, when it was sent, but no earlier than what stands before it at its priority, and no
+    /// later than what stands behind; of a gap, when what stands behind it was dispatched, or when
+    /// it was told.
     pub at: Instant,
     /// What it is.
     pub what: ItemKind<M>,
@@ -56,14 +59,14 @@ pub enum ItemKind<M> {
         /// Why they were missed.
         cause: GapCause,
     },
-    /// The session in this room has ended, and the connection is in it no more. Everything that was due comes
-    /// before.
+    /// The session in this room has ended, and the connection is in it no more. Everything that was
+    /// due comes before.
     End(SessionEnd),
 }
 
 impl<M> ConnectionItem<M> {
-    /// The items of a room's batch that was read at `read_at`, in its order; `now` is for those that stand
-    /// alone.
+    /// The items of a room's batch that was read at `read_at`, in its order; `now` is for those
+    /// that stand alone.
     pub(super) fn of_batch(
         room: RoomId,
         now: Instant,

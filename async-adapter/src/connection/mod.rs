@@ -5,6 +5,7 @@ mod forward;
 mod handle;
 mod item;
 mod ready;
+mod room_waker;
 
 pub use forward::forward_items;
 pub use handle::{ConnectionHandle, ConnectionSender};
@@ -18,7 +19,7 @@ use crate::hub::room::Room;
 use crate::reading::subscription::Subscription;
 use crate::room::Job;
 use crate::sync::Arc;
-use handle::{Change, Shared};
+use handle::{Changes, Shared};
 use ready::Seat;
 use roomcast_core::error::JoinError;
 use roomcast_core::{Budget, Instant, Payload, RoomId, SessionId};
@@ -33,17 +34,17 @@ const DIRECTS: usize = 64;
 /// What a take returns at most; what is more comes with the next one, at once.
 const AT_ONCE: Budget = Budget { messages: 1_024, bytes: 16 << 20 };
 
-/// One connection that sits in any number of rooms of a hub, and takes what is due in all of them as one
-/// stream: a chat client in a hundred channels.
+/// One connection that sits in any number of rooms of a hub, and takes what is due in all of them
+/// as one stream: a chat client in a hundred channels.
 ///
 /// A take fixes an instant, reads every room that has something up to it, and puts that in one
-/// [order](Order). In each room it has a
-/// session, with all that a [`Subscription`] has: gaps are by room, and dropping the connection leaves all of
-/// them. What is for the connection alone ([`sender`](Self::sender)) takes its place between.
+/// [order](Order). In each room it has a session, with all that a [`Subscription`] has: gaps are by
+/// room, and dropping the connection leaves all of them. What is for the connection alone
+/// ([`sender`](Self::sender)) takes its place between.
 ///
-/// A slow reader costs little memory here, too: what was read and not been taken is at most what the rooms'
-/// logs held at one instant with [`Order::Dispatch`], else what one take returns; of what comes meanwhile the
-/// rooms tell the gap.
+/// A slow reader costs little memory here, too: what was read and not been taken is at most what
+/// the rooms' logs held at one instant with [`Order::Dispatch`], else what one take returns; of
+/// what comes meanwhile the rooms tell the gap.
 ///
 /// One task may read it, with [`next_items`](Self::next_items) or written to a sink by
 /// [`forward`](Self::forward), while another joins and leaves rooms for it: [`split`](Self::split).
@@ -97,12 +98,14 @@ struct Joined<M: Payload + Send + Sync + 'static> {
 }
 
 impl<M: Payload + Send + Sync + 'static> Connection<M> {
-    /// A connection of this hub's that sits in no room yet, and takes what comes from several in this order.
+    /// A connection of this hub's that sits in no room yet, and takes what comes from several in
+    /// this order.
     pub fn new<U: Name>(hub: &Hub<M, U>, order: Order) -> Self {
         Self::with_directs(hub, order, DIRECTS)
     }
 
-    /// As [`new`](Self::new), for which so many direct messages of its own may wait; 64 where nothing is said.
+    /// As [`new`](Self::new), for which so many direct messages of its own may wait; 64 where
+    /// nothing is said.
     pub fn with_directs<U: Name>(hub: &Hub<M, U>, order: Order, most: usize) -> Self {
         let workers = Arc::clone(hub.workers());
         let worker = Arc::clone(&workers.0[0]);
@@ -111,18 +114,19 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
         Self { order, shared, rooms, held, was_full: false, _workers: workers }
     }
 
-    /// Splits the connection into a half that joins and leaves rooms and the half that reads, each for a task of
-    /// its own. When either is dropped all rooms have been left.
+    /// Splits the connection into a half that joins and leaves rooms and the half that reads, each
+    /// for a task of its own. When either is dropped all rooms have been left.
     pub fn split(self) -> (ConnectionHandle<M>, Self) {
         (ConnectionHandle(Arc::clone(&self.shared)), self)
     }
 
-    /// Joins a room, as [`Room::join`] does; what it is due there comes with the others'. All rooms of a
-    /// connection are of its hub, by whose clock they are put in order. Returns the session, to publish from.
+    /// Joins a room, as [`Room::join`] does; what it is due there comes with the others'. All rooms
+    /// of a connection are of its hub, by whose clock they are put in order. Returns the session,
+    /// to publish from.
     ///
     /// # Errors
-    /// As [`Room::join`]; also [`JoinError::AlreadyJoined`], if this connection sits in the room and has not
-    /// been told that it ended there.
+    /// As [`Room::join`]; also [`JoinError::AlreadyJoined`], if this connection sits in the room
+    /// and has not been told that it ended there.
     ///
     /// # Cost
     /// As [`Room::join`], and O(log n) of the rooms: hundreds are joined in a loop.
@@ -136,16 +140,16 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
         answer
     }
 
-    /// Leaves a room at once: what was due there is abandoned, and what was read and not taken is dropped.
-    /// Returns whether it sat there.
+    /// Leaves a room at once: what was due there is abandoned, and what was read and not taken is
+    /// dropped. Returns whether it sat there.
     pub fn leave(&mut self, room: RoomId) -> bool {
         let answer = self.shared.leave(room);
         self.settle(&mut Vec::new());
         answer
     }
 
-    /// The rooms that it sits in, each with its subscription: for its token, acknowledgements, masked levels.
-    /// Those that the other half has joined since the last take are not among them.
+    /// The rooms that it sits in, each with its subscription: for its token, acknowledgements,
+    /// masked levels. Those that the other half has joined since the last take are not among them.
     pub fn rooms(&self) -> impl ExactSizeIterator<Item = (RoomId, &Subscription<M>)> {
         self.rooms.iter().map(|(room, joined)| (*room, &joined.session))
     }
@@ -160,21 +164,22 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
         ConnectionSender(Arc::clone(&self.shared))
     }
 
-    /// Waits until something is due in any room, or for the connection alone, and takes it: in order, up to
-    /// 1,024 items. Never empty. A session that has ended is told by an [`End`](ItemKind::End) behind all that it
-    /// was due; the connection goes on.
+    /// Waits until something is due in any room, or for the connection alone, and takes it: in
+    /// order, up to 1,024 items. Never empty. A session that has ended is told by an
+    /// [`End`](ItemKind::End) behind all that it was due; the connection goes on.
     ///
     /// # Cancel safety
     /// Nothing is lost: items are taken by the poll that returns them.
     ///
     /// # Cost
-    /// O(rooms that have something) locks, with [`Order::Dispatch`] and behind a take that was full O(rooms), and a
-    /// sort of the items.
+    /// O(rooms that have something) locks, with [`Order::Dispatch`] and behind a take that was full
+    /// O(rooms), and a sort of the items.
     pub async fn next_items(&mut self) -> Vec<ConnectionItem<M>> {
         poll_fn(|cx| self.poll_next_items(cx)).await
     }
 
-    /// As [`next_items`](Self::next_items), for futures written by hand. Only the last task to poll is woken.
+    /// As [`next_items`](Self::next_items), for futures written by hand. Only the last task to poll
+    /// is woken.
     pub fn poll_next_items(&mut self, cx: &mut Context<'_>) -> Poll<Vec<ConnectionItem<M>>> {
         self.poll_take(cx, AT_ONCE)
     }
@@ -221,26 +226,24 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
 
     /// Hears where it sits now; what has come of rooms that it has left goes.
     fn settle(&mut self, came: &mut Vec<ConnectionItem<M>>) {
-        for change in self.shared.take_changes() {
-            match change {
-                Change::Joined(session) => {
-                    let room = session.room_id();
-                    let (seat, waker) = ready::waker(room, &self.shared);
-                    self.shared.ready.list(room, &seat);
-                    self.rooms.insert(room, Joined { session, seat, waker });
-                }
-                Change::Left(room) => {
-                    came.retain(|item| item.room != Some(room));
-                    self.held.retain(|item| item.room != Some(room));
-                    self.rooms.remove(&room);
-                }
-            }
+        let Changes { left, joined } = self.shared.take_changes();
+        if !left.is_empty() {
+            let stays =
+                |item: &ConnectionItem<M>| item.room.is_none_or(|room| !left.contains(&room));
+            came.retain(stays);
+            self.held.retain(stays);
+            self.rooms.retain(|room, _| !left.contains(room));
+        }
+        for (room, session) in joined {
+            let (seat, waker) = room_waker::waker(room, &self.shared);
+            self.shared.ready.list(room, &seat);
+            self.rooms.insert(room, Joined { session, seat, waker });
         }
     }
 
-    /// Whether rooms are read beside what is held. In the order of dispatch all that was due at an instant is
-    /// taken before anything later is read; by priority a gift does not wait for that, and what is held stays
-    /// within what a take returns.
+    /// Whether rooms are read beside what is held. In the order of dispatch all that was due at an
+    /// instant is taken before anything later is read; by priority a gift does not wait for that,
+    /// and what is held stays within what a take returns.
     fn may_read(&self, now: Instant, most: Budget) -> bool {
         match self.order {
             Order::Dispatch => self.held.front().is_none_or(|first| first.at > now),
@@ -248,9 +251,9 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
         }
     }
 
-    /// Reads all that rooms have, in the order of dispatch; by priority what fits into a take, of which each room
-    /// has an equal share, and those with more share what those leave that have nothing. Returns whether some may
-    /// have more than that.
+    /// Reads all that rooms have, in the order of dispatch; by priority what fits into a take, of
+    /// which each room has an equal share, and those with more share what those leave that have
+    /// nothing. Returns whether some may have more than that.
     fn read_rooms(
         &mut self,
         mut rooms: Vec<RoomId>,
@@ -301,7 +304,7 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
         loop {
             match joined.session.poll_next_batch(&mut cx) {
                 Poll::Ready(Ok(batch)) => {
-                    // What is read has been dispatched, whatever another machine's clock says of that.
+                    // What is read has been dispatched, whatever another machine's clock says.
                     let read_at = joined.session.now();
                     came.extend(ConnectionItem::of_batch(room, now, read_at, &batch));
                     let is_full = |share: Budget| came.len() - before >= share.messages as usize;
@@ -322,8 +325,8 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
         }
     }
 
-    /// The first of what is held: nothing that was dispatched after the instant that the take has fixed, for
-    /// another room may have said something since that comes before.
+    /// The first of what is held: nothing that was dispatched after the instant that the take has
+    /// fixed, for another room may have said something since that comes before.
     fn take_held(&mut self, now: Instant, most: Budget) -> Vec<ConnectionItem<M>> {
         let (mut taken, mut later) = (Vec::new(), Vec::new());
         while taken.len() < most.messages as usize

@@ -1,10 +1,9 @@
 //! Which rooms of a connection have something, and who waits for that.
 
-use super::handle::Shared;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Arc, AtomicWaker, Mutex, Weak};
-use roomcast_core::{Payload, RoomId};
-use std::task::{Wake, Waker};
+use crate::sync::{Arc, AtomicWaker, Mutex};
+use roomcast_core::RoomId;
+use std::task::Waker;
 
 /// The rooms that have woken the connection since it looked last.
 #[derive(Debug, Default)]
@@ -47,34 +46,4 @@ impl Ready {
         });
         unlisted.collect()
     }
-}
-
-/// What a room wakes.
-struct RoomWaker<M: Payload + Send + Sync + 'static> {
-    room: RoomId,
-    seat: Arc<Seat>,
-    /// The connection is not kept by its rooms, which it sits in.
-    shared: Weak<Shared<M>>,
-}
-
-impl<M: Payload + Send + Sync + 'static> Wake for RoomWaker<M> {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.ready.list(self.room, &self.seat);
-        }
-    }
-}
-
-/// The waker of a room's reader.
-pub(super) fn waker<M: Payload + Send + Sync + 'static>(
-    room: RoomId,
-    shared: &Arc<Shared<M>>,
-) -> (Arc<Seat>, Waker) {
-    let seat = Arc::<Seat>::default();
-    let wakes = RoomWaker { room, seat: Arc::clone(&seat), shared: Arc::downgrade(shared) };
-    (seat, Waker::from(Arc::new(wakes)))
 }

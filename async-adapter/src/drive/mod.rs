@@ -8,5 +8,6 @@ pub(crate) mod hub_clock;
 pub(crate) mod latch;
 pub(crate) mod memory;
 pub(crate) mod signal;
+pub(crate) mod timer;
 pub(crate) mod timers;
 pub(crate) mod worker;

@@ -1,16 +1,13 @@
 //! The timers that a worker keeps, by the hub's clock: for futures that run on any executor.
 
 use crate::drive::signal::Signal;
-use crate::drive::worker::Worker;
 use crate::sync::{Arc, Mutex};
 use roomcast_core::Instant;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
 /// When a timer is due, and its number among those of that time.
-type Key = (Instant, u64);
+pub(super) type Key = (Instant, u64);
 
 /// The timers that have not gone off.
 #[derive(Debug, Default)]
@@ -30,7 +27,7 @@ struct State {
 
 impl Timers {
     /// Returns the timer's key, and whether the worker has to come sooner than it means to.
-    fn start(&self, at: Instant, signal: &Arc<Signal>) -> (Key, bool) {
+    pub(super) fn start(&self, at: Instant, signal: &Arc<Signal>) -> (Key, bool) {
         let state = &mut *self.state.lock();
         let key = (at, state.started);
         state.started += 1;
@@ -46,7 +43,7 @@ impl Timers {
         (key, is_sooner)
     }
 
-    fn stop(&self, key: Key) {
+    pub(super) fn stop(&self, key: Key) {
         let stopped = self.state.lock().due.remove(&key);
         drop(stopped);
     }
@@ -71,48 +68,17 @@ impl Timers {
     }
 
     /// Nobody comes by any more: takes all, and those to come go off when they are started.
-    pub(crate) fn end(&self) -> BTreeMap<Key, Arc<Signal>> {
+    pub(crate) fn end(&self) -> impl Iterator<Item = Arc<Signal>> + use<> {
         let state = &mut *self.state.lock();
         state.is_over = true;
-        std::mem::take(&mut state.due)
-    }
-}
-
-/// Goes off once, when its time has come, or when there is no worker any more to tell it.
-#[derive(Debug)]
-pub(crate) struct Timer<W> {
-    worker: Arc<Worker<W>>,
-    key: Key,
-    signal: Arc<Signal>,
-}
-
-impl<W> Timer<W> {
-    /// One that goes off in so much time, which this worker keeps.
-    pub(crate) fn start(worker: &Arc<Worker<W>>, after: Duration) -> Self {
-        let signal = Arc::<Signal>::default();
-        let (key, is_sooner) = worker.timers().start(worker.now() + after, &signal);
-        if is_sooner {
-            worker.signal().raise();
-        }
-        Self { worker: Arc::clone(worker), key, signal }
-    }
-
-    /// Ready once, when it has gone off. Only the last task to poll is woken.
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.signal.poll(cx)
-    }
-}
-
-impl<W> Drop for Timer<W> {
-    fn drop(&mut self) {
-        self.worker.timers().stop(self.key);
+        std::mem::take(&mut state.due).into_values()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::task::Waker;
+    use std::task::{Context, Waker};
 
     fn start(timers: &Timers, millis: u64) -> (Arc<Signal>, Key, bool) {
         let signal = Arc::<Signal>::default();
@@ -154,7 +120,7 @@ mod tests {
         assert_eq!(is_due(timers.take_due(now, 2)), [false, true, true, false, false]);
         assert_eq!(is_due(timers.take_due(now, 9)), [true, false, false, true, false]);
         // Where there is no worker left, nobody waits for it.
-        timers.end().values().for_each(|signal| signal.raise());
+        timers.end().for_each(|signal| signal.raise());
         assert!(is_raised(&started[4]));
         let (signal, _, called) = start(&timers, 90);
         assert!(is_raised(&signal) && !called);

@@ -222,7 +222,7 @@ impl<M: Payload + Send + Sync + 'static> Drop for WorkerLoop<M> {
     /// It goes with its hub, or with the runtime or the thread that turned it. Then nobody looks
     /// after its rooms any more: they close.
     fn drop(&mut self) {
-        for signal in self.worker.timers().end().into_values() {
+        for signal in self.worker.timers().end() {
             self.worker.fence().call(|| signal.raise());
         }
         if self.worker.is_stopped() {

@@ -1,6 +1,7 @@
 //! Reading: a session's subscription, its speaker, and the loop to a sink.
 
 pub(crate) mod forward;
+pub(crate) mod forwarded;
 mod reader;
 pub(crate) mod sink_pace;
 pub(crate) mod sink_writer;

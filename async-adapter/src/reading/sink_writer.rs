@@ -1,8 +1,8 @@
 //! Writing to a sink of the host's: no step takes longer than it may, and a quiet one is looked at.
 
-use crate::drive::timers::Timer;
+use crate::drive::timer::Timer;
 use crate::drive::worker::Worker;
-use crate::reading::forward::{ForwardEnd, ForwardOptions};
+use crate::reading::forwarded::{ForwardEnd, ForwardOptions};
 use crate::sync::Arc;
 use futures_sink::Sink;
 use std::future::poll_fn;

@@ -170,8 +170,8 @@ impl<M> Accounts<M> {
         }
     }
 
-    /// Writes down what became of a message, if it is audited; the payload is kept there, or dropped
-    /// later.
+    /// Writes down what became of a message, if it is audited; the payload is kept there, or
+    /// dropped later.
     #[inline]
     fn conclude(&mut self, now: Instant, fate: Fate, remains: Remains<M>) {
         let Remains { audited, payload, size } = remains;
@@ -315,8 +315,8 @@ impl<M> Accounts<M> {
         self.conclude(now, Fate::Dropped { reason, limit }, remains);
     }
 
-    /// Books that a message that waits in the queue goes out; [`record_sent`](Self::record_sent) is to follow where it is
-    /// audited.
+    /// Books that a message that waits in the queue goes out; [`record_sent`](Self::record_sent) is
+    /// to follow where it is audited.
     #[inline]
     pub(super) fn dispatch(&mut self, level: Priority, units: u64) {
         let row = self.row(level);

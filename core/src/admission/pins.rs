@@ -46,8 +46,9 @@ impl<M: Payload> Admission<M> {
         Ok(())
     }
 
-    /// Takes over what was pinned in the room before, at another machine or before a restart, in the place of
-    /// what has that number. No tip tells it, since nothing has changed. Returns whether there was place for it.
+    /// Takes over what was pinned in the room before, at another machine or before a restart, in
+    /// the place of what has that number. No tip tells it, since nothing has changed. Returns
+    /// whether there was place for it.
     ///
     /// ```
     /// use roomcast_core::pins::PinId;

@@ -2,9 +2,10 @@
 
 use super::ClusterRoom;
 use super::order::Order;
-use crate::wire::EdgeBooks;
+use crate::wire::{EdgeBooks, EncodedDirect};
 use roomcast::edge::EdgePort;
 use roomcast::{Payload, Room, RoomId};
+use roomcast_core::pins::PinId;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -17,6 +18,8 @@ pub(super) struct Edge<M: Payload + Send + Sync + 'static> {
     pub(super) port: Arc<EdgePort<M>>,
     /// One for each message that may be on its way.
     pub(super) permits: Arc<Semaphore>,
+    /// What is pinned here.
+    pub(super) pins: Vec<(PinId, EncodedDirect)>,
     carrier: JoinHandle<()>,
     /// What its books were when they were last looked at.
     looked: Looked,
@@ -50,7 +53,7 @@ impl<M: Payload + Send + Sync + 'static> Edge<M> {
         let (port, permits) = (Arc::new(port), Arc::new(Semaphore::new(window)));
         let carrier = carry((room.id(), opening), Arc::clone(&port), Arc::clone(&permits), orders);
         let (carrier, looked) = (tokio::spawn(carrier), Looked::default());
-        Self { opening, room, port, permits, carrier, looked }
+        Self { opening, room, port, permits, pins: Vec::new(), carrier, looked }
     }
 
     /// Whether its books may have changed since they were last told. To count them takes its locks.

@@ -1,9 +1,10 @@
 //! What a node knows of a room, as the room of its hub takes it over.
 
-use crate::wire::{Lasting, Wire};
+use crate::wire::{EncodedDirect, Lasting, Wire};
 use roomcast::{Actor, Payload, Room, UserId};
 use roomcast_core::Instant;
 use roomcast_core::admission::PersistedState;
+use roomcast_core::pins::PinId;
 use roomcast_core::timed::Until;
 
 /// What is known of people and data, as [`Output::Known`](crate::proto::Output::Known) says it.
@@ -20,6 +21,7 @@ impl Known {
     pub(super) fn take_over<M: Payload + Wire + Send + Sync + 'static>(
         self,
         room: &Room<M>,
+        pins: &mut Vec<(PinId, EncodedDirect)>,
         now: Instant,
     ) {
         let host = room.moderation(Actor::Host);
@@ -31,7 +33,7 @@ impl Known {
         }
         let owner = lasting.owner;
         if has_changed {
-            take_over_pins(room, &lasting);
+            take_over_pins(room, pins, &lasting);
         }
         let owner = owner.filter(|&owner| room.owner() != Some(owner));
         let _ = room.data().import(self.state.clone());
@@ -54,21 +56,25 @@ impl Known {
     }
 }
 
-/// What is pinned is so in the room of this node: whoever joins here gets it first.
+/// What is pinned is so in the room of this node: whoever joins here gets it first. `before` is what was
+/// pinned here by now; what has not changed since keeps its time.
 pub(super) fn take_over_pins<M: Payload + Wire + Send + Sync + 'static>(
     room: &Room<M>,
+    before: &mut Vec<(PinId, EncodedDirect)>,
     lasting: &Lasting,
 ) {
     let host = room.moderation(Actor::Host);
-    let ids: Vec<_> = lasting.pins.iter().map(|(id, _)| *id).collect();
-    let (here, gone): (Vec<_>, Vec<_>) = room.pinned().into_iter().partition(|id| ids.contains(id));
-    // What was unpinned and pinned again comes last.
-    let again = if ids.starts_with(&here) { Vec::new() } else { here };
-    for id in gone.into_iter().chain(again) {
-        let _ = host.unpin(id);
+    // What stays stands before the others in the same order; what was unpinned and pinned again comes last.
+    let mut stays = lasting.pins.iter().peekable();
+    for id in room.pinned() {
+        if stays.next_if(|(next, _)| *next == id).is_none() {
+            let _ = host.unpin(id);
+            before.retain(|(its, _)| *its != id);
+        }
     }
-    for (id, pin) in &lasting.pins {
+    for pin in lasting.pins.iter().filter(|pin| !before.contains(pin)) {
         // One that another version has written is passed over; it has passed the limits of the room.
-        let _ = pin.decode().map(|direct| host.pin(*id, direct));
+        let _ = pin.1.decode().map(|direct| host.pin(pin.0, direct));
     }
+    before.clone_from(&lasting.pins);
 }

@@ -54,8 +54,8 @@ impl<M: Payload + Send + Sync + 'static> ClusterRoom<M> {
         self.id
     }
 
-    /// Returns the room of this node's hub: for whatever concerns its sessions alone, and is not offered
-    /// here. Its moderation and data are those of this node, and say nothing to the room.
+    /// Returns the room of this node's hub: for whatever concerns its sessions alone, and is not
+    /// offered here. Its moderation and data are those of this node, and say nothing to the room.
     pub fn here(&self) -> Room<M> {
         self.edge.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -76,8 +76,8 @@ impl<M: Payload + Send + Sync + 'static> ClusterRoom<M> {
         self.here().leave(user)
     }
 
-    /// Takes a message on its way to the owner. Never waits for the bus; the receipt holds no outcome,
-    /// which comes as [`Publish::outcome_sink`] says.
+    /// Takes a message on its way to the owner. Never waits for the bus; the receipt holds no
+    /// outcome, which comes as [`Publish::outcome_sink`] says.
     ///
     /// # Errors
     /// This node does not let it in, by the room's rules: nothing was sent.
@@ -85,8 +85,8 @@ impl<M: Payload + Send + Sync + 'static> ClusterRoom<M> {
         self.here().try_publish(publish)
     }
 
-    /// Publishes, and returns what became of it once the owner has decided and the log has it. Of a message
-    /// that was merged at the owner the carrier's number is not known here: it is 0.
+    /// Publishes, and returns what became of it once the owner has decided and the log has it. Of a
+    /// message that was merged at the owner the carrier's number is not known here: it is 0.
     ///
     /// # Errors
     /// As [`try_publish`](Self::try_publish).
@@ -129,7 +129,8 @@ impl<M: Payload + Send + Sync + 'static> ClusterRoom<M> {
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let bus = LocalBus::new();
-    /// # let node = |name| ClusterHub::<String>::join(Hub::start(), bus.connect(), NodeOptions::new(name));
+    /// # let options = NodeOptions::new;
+    /// # let node = |name| ClusterHub::<String>::join(Hub::start(), bus.connect(), options(name));
     /// # let (paris, tokyo) = (node(1), node(2));
     /// # let here = paris.open_room(RoomId(42), &RoomConfig::default()).await?;
     /// # let there = tokyo.open_room(RoomId(42), &RoomConfig::default()).await?;
@@ -161,15 +162,15 @@ impl<M: Payload + Send + Sync + 'static> ClusterRoom<M> {
         ClusterModeration { room: self, actor }
     }
 
-    /// Goes on under another configuration, at every node: those at which the room is open, those that open it
-    /// later, by whatever configuration, and whoever comes to own it. The owner that it names is passed over
-    /// ([`set_owner`](ClusterModeration::set_owner)). What changes, and what may not, is as
-    /// [`Room::reconfigure`] has it; a node at which the room was opened otherwise in what may not change goes
-    /// on as it is.
+    /// Goes on under another configuration, at every node: those at which the room is open, those
+    /// that open it later, by whatever configuration, and whoever comes to own it. The owner that
+    /// it names is passed over ([`set_owner`](ClusterModeration::set_owner)). What changes, and
+    /// what may not, is as [`Room::reconfigure`] has it; a node at which the room was opened
+    /// otherwise in what may not change goes on as it is.
     ///
     /// # Errors
-    /// [`CommandError`]: something changes that may not ([`NotDone::Fixed`]), the room is closed, the version of
-    /// the owner does not know all of it, or nobody knows.
+    /// [`CommandError`]: something changes that may not ([`NotDone::Fixed`]), the room is closed,
+    /// the version of the owner does not know all of it, or nobody knows.
     ///
     /// # Cancel safety
     /// It is done all the same, once the call has been polled.
@@ -177,14 +178,16 @@ impl<M: Payload + Send + Sync + 'static> ClusterRoom<M> {
         self.command(Actor::Host, Command::reconfigure(config)).await
     }
 
-    /// Closes the room for good, at every node: what waits is dropped, and every session gets what it is still
-    /// due, then [`EndReason::RoomClosed`](roomcast::event::EndReason::RoomClosed). Whoever
-    /// [opens](super::ClusterHub::open_room) it afterwards begins anew: nobody is an admin, muted or banned, and
-    /// it is run by the configuration that it is opened by. Only its sequence numbers go on, so that a number
-    /// stands for one message. [`ClusterHub::close_room`](super::ClusterHub::close_room) closes it at one node.
+    /// Closes the room for good, at every node: what waits is dropped, and every session gets what
+    /// it is still due, then [`EndReason::RoomClosed`](roomcast::event::EndReason::RoomClosed).
+    /// Whoever [opens](super::ClusterHub::open_room) it afterwards begins anew: nobody is an admin,
+    /// muted or banned, and it is run by the configuration that it is opened by. Only its sequence
+    /// numbers go on, so that a number stands for one message.
+    /// [`ClusterHub::close_room`](super::ClusterHub::close_room) closes it at one node.
     ///
     /// # Errors
-    /// [`CommandError`]: the actor is neither the host nor the owner, it is closed already, or nobody knows.
+    /// [`CommandError`]: the actor is neither the host nor the owner, it is closed already, or
+    /// nobody knows.
     ///
     /// # Cancel safety
     /// It is done all the same, once the call has been polled.
@@ -192,12 +195,14 @@ impl<M: Payload + Send + Sync + 'static> ClusterRoom<M> {
         self.command(actor, Command::Close).await
     }
 
-    /// Sends a direct message to all sessions of a user, at whatever nodes they are: each gets it behind what the
-    /// room had dispatched. Returns when the log has it; whether the user is in anywhere is not known. For one
-    /// session of this node there is [`Room::send_direct`] of [`here`](Self::here).
+    /// Sends a direct message to all sessions of a user, at whatever nodes they are: each gets it
+    /// behind what the room had dispatched. Returns when the log has it; whether the user is in
+    /// anywhere is not known. For one session of this node there is [`Room::send_direct`] of
+    /// [`here`](Self::here).
     ///
     /// # Errors
-    /// [`CommandError`]: it is larger than a payload of this room may be, the room is closed, or nobody knows.
+    /// [`CommandError`]: it is larger than a payload of this room may be, the room is closed, or
+    /// nobody knows.
     ///
     /// # Cancel safety
     /// It is sent all the same, once the call has been polled.
@@ -209,8 +214,8 @@ impl<M: Payload + Send + Sync + 'static> ClusterRoom<M> {
         self.command(Actor::Host, command).await
     }
 
-    /// Hands the room over to another node, if this one owns it: one pause of about two round trips to the
-    /// bus, and nothing is sent twice. `to` is the name of a node at which the room is open.
+    /// Hands the room over to another node, if this one owns it: one pause of about two round trips
+    /// to the bus, and nothing is sent twice. `to` is the name of a node at which the room is open.
     pub async fn hand_over(&self, to: u64) {
         if let Some(orders) = self.orders.upgrade() {
             let _ = orders.send(Order::HandOver { room: self.id, to }).await;
@@ -246,8 +251,8 @@ impl<M: Payload + Send + Sync + 'static> fmt::Debug for ClusterRoom<M> {
     }
 }
 
-/// What a room's owner does on behalf of somebody: [`ClusterRoom::moderation`]. Each call returns when the
-/// room's log has it, and every node hears of it in order with the messages.
+/// What a room's owner does on behalf of somebody: [`ClusterRoom::moderation`]. Each call returns
+/// when the room's log has it, and every node hears of it in order with the messages.
 #[derive(Debug)]
 pub struct ClusterModeration<'a, M: Payload + Send + Sync + 'static> {
     room: &'a ClusterRoom<M>,
@@ -259,7 +264,8 @@ macro_rules! commands {
         $(#[$doc])*
         ///
         /// # Errors
-        /// [`CommandError`]: the actor may not, a list is full, the room is closed, or nobody knows.
+        /// [`CommandError`]: the actor may not, a list is full, the room is closed, or nobody
+        /// knows.
         ///
         /// # Cancel safety
         /// It is done all the same, once the call has been polled.
@@ -271,8 +277,9 @@ macro_rules! commands {
 
 impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
     /// Writes an attribute of the room, or with `None` takes it away; every node reads it by
-    /// [`RoomData::attributes`](roomcast::moderation::RoomData::attributes) of [`here`](ClusterRoom::here).
-    /// `based_on` is the version of the attributes that was seen; `None`: whatever is there.
+    /// [`RoomData::attributes`](roomcast::moderation::RoomData::attributes) of
+    /// [`here`](ClusterRoom::here). `based_on` is the version of the attributes that was seen;
+    /// `None`: whatever is there.
     ///
     /// ```
     /// # use roomcast::{Actor, Hub, RoomConfig, RoomId};
@@ -283,7 +290,8 @@ impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
     /// # use roomcast_cluster::wire::NotDone;
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let hub = ClusterHub::<String>::join(Hub::start(), LocalBus::new().connect(), NodeOptions::new(1));
+    /// # let bus = LocalBus::new();
+    /// # let hub = ClusterHub::<String>::join(Hub::start(), bus.connect(), NodeOptions::new(1));
     /// # let room = hub.open_room(RoomId(42), &RoomConfig::default()).await?;
     /// let host = room.moderation(Actor::Host);
     /// let seen = room.here().data().attributes().version;
@@ -295,8 +303,8 @@ impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
     /// ```
     ///
     /// # Errors
-    /// [`CommandError`]: somebody else wrote first, it is too large or too many, the actor may not, the room is
-    /// closed, or nobody knows.
+    /// [`CommandError`]: somebody else wrote first, it is too large or too many, the actor may not,
+    /// the room is closed, or nobody knows.
     ///
     /// # Cancel safety
     /// It is done all the same, once the call has been polled.
@@ -311,16 +319,17 @@ impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
         self.room.command(self.actor, command).await
     }
 
-    /// Takes messages back, as [`Moderation::retract`](roomcast::moderation::Moderation::retract) does, at every
-    /// node: what waits at the owner is dropped, and what has gone out nobody gets who has not got it, late
-    /// joiners and resumers included. Every node hears of it in its place behind the messages, so that none
-    /// gives out what another one holds back. Those who have got a message are told its number by a
-    /// [tip](roomcast::event::SystemMessage::Retracted), if the room gives such. Of all that a user has said
-    /// what waits at the nodes is dropped as well; what is on its way to the owner meanwhile counts as said
-    /// afterwards.
+    /// Takes messages back, as [`Moderation::retract`](roomcast::moderation::Moderation::retract)
+    /// does, at every node: what waits at the owner is dropped, and what has gone out nobody gets
+    /// who has not got it, late joiners and resumers included. Every node hears of it in its place
+    /// behind the messages, so that none gives out what another one holds back. Those who have got
+    /// a message are told its number by a [tip](roomcast::event::SystemMessage::Retracted), if the
+    /// room gives such. Of all that a user has said what waits at the nodes is dropped as well;
+    /// what is on its way to the owner meanwhile counts as said afterwards.
     ///
     /// Who has said what went out the owner knows of the last 4,096 messages. A message that
-    /// [waits](Retraction::Waiting) is found at the node at which it was said, as long as it waits there.
+    /// [waits](Retraction::Waiting) is found at the node at which it was said, as long as it waits
+    /// there.
     ///
     /// ```
     /// # use roomcast::{Actor, Hub, Join, Outcome, Publish, RoomConfig, RoomId, Source, UserId};
@@ -330,7 +339,8 @@ impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
     /// # use roomcast_cluster::proto::NodeOptions;
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let hub = ClusterHub::<String>::join(Hub::start(), LocalBus::new().connect(), NodeOptions::new(1));
+    /// # let bus = LocalBus::new();
+    /// # let hub = ClusterHub::<String>::join(Hub::start(), bus.connect(), NodeOptions::new(1));
     /// # let room = hub.open_room(RoomId(42), &RoomConfig::default()).await?;
     /// let ann = room.join(Join::user(UserId(7)))?;
     /// let mut bob = room.join(Join::user(UserId(8)))?;
@@ -344,8 +354,8 @@ impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
     /// ```
     ///
     /// # Errors
-    /// [`CommandError`]: the actor may not, it is not known who has said it ([`NotDone::Gone`]), the room is
-    /// closed, or nobody knows.
+    /// [`CommandError`]: the actor may not, it is not known who has said it ([`NotDone::Gone`]),
+    /// the room is closed, or nobody knows.
     ///
     /// # Cancel safety
     /// It is done all the same, once the call has been polled.
@@ -369,15 +379,16 @@ impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
         found.map_err(CommandError::NotDone)
     }
 
-    /// Pins a message under a number of the host's, in the place of what has that number: everyone who joins from
-    /// now on, at whatever node, gets it before all else, as
+    /// Pins a message under a number of the host's, in the place of what has that number: everyone
+    /// who joins from now on, at whatever node, gets it before all else, as
     /// [`Moderation::pin`](roomcast::moderation::Moderation::pin) has it. At most
     /// [three](roomcast::moderation::MAX_PINS) are pinned at one time. Each node knows which
     /// ([`Room::pinned`] of [`here`](ClusterRoom::here)), and so does whoever owns the room next.
+    /// The time at which it was pinned is that at which the node heard of it.
     ///
     /// # Errors
-    /// [`CommandError`]: the actor may not, it is too large, three others are pinned, the room is closed, or
-    /// nobody knows.
+    /// [`CommandError`]: the actor may not, it is too large, three others are pinned, the room is
+    /// closed, or nobody knows.
     ///
     /// # Cancel safety
     /// It is done all the same, once the call has been polled.
@@ -390,11 +401,12 @@ impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
     }
 
     /// Sets a counter of the room, or with `None` takes it away; every node reads it by
-    /// [`RoomData::counters`](roomcast::moderation::RoomData::counters) of [`here`](ClusterRoom::here). What is
-    /// counted at nodes meanwhile is added to it.
+    /// [`RoomData::counters`](roomcast::moderation::RoomData::counters) of
+    /// [`here`](ClusterRoom::here). What is counted at nodes meanwhile is added to it.
     ///
     /// # Errors
-    /// [`CommandError`]: the key is too long, there are too many, the room is closed, or nobody knows.
+    /// [`CommandError`]: the key is too long, there are too many, the room is closed, or nobody
+    /// knows.
     ///
     /// # Cancel safety
     /// It is done all the same, once the call has been polled.
@@ -426,16 +438,16 @@ impl<M: Payload + Send + Sync + 'static> ClusterModeration<'_, M> {
         unmute(user: UserId) => Command::Unmute(user);
         /// Unpins what has this number, if anything has.
         unpin(id: PinId) => Command::Unpin(id);
-        /// Hands the room over to another owner, in or not, at every node. Who was the owner is a member;
-        /// a new owner who was an admin is none any more. A node that opens the room later, by whatever
-        /// configuration, opens it for the owner that there is.
+        /// Hands the room over to another owner, in or not, at every node. Who was the owner is a
+        /// member; a new owner who was an admin is none any more. A node that opens the room later,
+        /// by whatever configuration, opens it for the owner that there is.
         set_owner(user: UserId) => Command::SetOwner(user);
         /// Makes a user an admin.
         add_admin(user: UserId) => Command::AddAdmin(user);
         /// Makes an admin a member.
         remove_admin(user: UserId) => Command::RemoveAdmin(user);
-        /// Sets what is asked of those who speak, at every node. How long a user has been in is looked at
-        /// by the user's node, and what was said by the owner.
+        /// Sets what is asked of those who speak, at every node. How long a user has been in is
+        /// looked at by the user's node, and what was said by the owner.
         set_speak_mode(mode: SpeakMode) => Command::SetSpeakMode(mode);
         /// Marks a user.
         mark(user: UserId) => Command::Mark(user);

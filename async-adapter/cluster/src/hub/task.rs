@@ -278,9 +278,11 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             Output::Known { room, state, lasting, kicked, banned } => {
                 // What its counters gained is handed on before they are overwritten.
                 self.hand_on_counts(room);
-                if let Some(edge) = self.edge(room) {
+                let now = self.hub.now();
+                if let Some(edge) = self.rooms.get_mut(&room).and_then(|place| place.edge.as_mut())
+                {
                     let known = Known { state, lasting, kicked, banned };
-                    known.take_over(&edge.room.here(), self.hub.now());
+                    known.take_over(&edge.room.here(), &mut edge.pins, now);
                 }
             }
             Output::Withdrawn { room, what } => {
@@ -358,7 +360,8 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
         }
         // It fits: it is of a room with the same limits, or with larger ones.
         let _ = room.data().import(state);
-        take_over_pins(&room, lasting);
+        let mut pins = Vec::new();
+        take_over_pins(&room, &mut pins, lasting);
         let room = match before {
             Some(before) => {
                 *before.edge.write().unwrap_or_else(PoisonError::into_inner) = room;
@@ -371,7 +374,9 @@ impl<M: Payload + Wire + Clone + Send + Sync + 'static, B: Connection> Task<M, B
             let _ = tell.send(Ok(room.clone()));
         }
         let orders = self.orders.clone();
-        place.edge = Some(Edge::new(self.openings, room, port, self.window, orders));
+        let mut edge = Edge::new(self.openings, room, port, self.window, orders);
+        edge.pins = pins;
+        place.edge = Some(edge);
         self.forget_gone();
     }
 }

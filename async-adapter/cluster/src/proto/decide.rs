@@ -2,7 +2,7 @@
 
 use super::owner::{Offered, Owner};
 use crate::wire::{
-    Command, Decided, EncodedDirect, Fate, Forward, NotDone, Origin, ToUser, What, Wire,
+    Command, Decided, EncodedDirect, Fate, Forward, NotDone, Origin, ToUser, What, Wire, payload_of,
 };
 use roomcast_core::admission::RoomStatus;
 use roomcast_core::data::DataError;
@@ -143,7 +143,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
         if actor != Actor::Host {
             return Err(NotDone::NotAllowed);
         }
-        let payload = M::decode(&direct.payload).map_err(|_| NotDone::Unknown)?;
+        let payload: M = payload_of(&direct.payload).map_err(|_| NotDone::Unknown)?;
         let max = self.config.payload_bytes();
         if payload.size() > max as usize { Err(NotDone::Limit) } else { Ok(()) }
     }

@@ -2,12 +2,11 @@
 //! each edge has come.
 
 use super::follow::Follower;
-use super::retracting::Untold;
 use super::rows::Rows;
 use super::senders::Senders;
 use super::shared::Shared;
 use super::writing::Writing;
-use crate::wire::{Books, Change, Fate, Forwards, Lasting, Origin, ToUser, Wire};
+use crate::wire::{Books, Change, Fate, Forwards, Lasting, Origin, ToUser, Wire, Withdrawn};
 use roomcast_core::admission::Continued;
 use roomcast_core::ids::{MessageId, Seq};
 use roomcast_core::message::{DedupKey, Payload, Sender};
@@ -94,6 +93,16 @@ pub(super) struct Offered {
     pub(super) priority: Priority,
     pub(super) id: Option<MessageId>,
     pub(super) admitted_at: Instant,
+}
+
+/// What is taken back, and no flight has told yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Untold {
+    /// The fate that goes with it.
+    pub(super) fate: Fate,
+    pub(super) what: Withdrawn,
+    /// The last message that had gone out: the flight that has it may tell.
+    pub(super) behind: Seq,
 }
 
 impl<M: Payload + Wire + Clone> Owner<M> {

@@ -1,6 +1,7 @@
 //! Taking back over machines: the owner decides, and every edge hears of it in its place in the log.
 
-use super::owner::Owner;
+use super::decide::not_done;
+use super::owner::{Owner, Untold};
 use super::senders::Said;
 use crate::wire::{Decided, Fate, NotDone, Wire, Withdrawn};
 use roomcast_core::ids::Seq;
@@ -10,16 +11,6 @@ use roomcast_core::{Actor, Instant};
 
 /// The most of them in a flight.
 const MAX_WITHDRAWN: usize = 256;
-
-/// What is taken back, and no flight has told yet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Untold {
-    /// The fate that goes with it.
-    fate: Fate,
-    what: Withdrawn,
-    /// The last message that had gone out: the flight that has it may tell.
-    behind: Seq,
-}
 
 impl<M: Payload + Wire + Clone> Owner<M> {
     /// Somebody takes something back. What waits is dropped at once; the rest is done when the log says it,
@@ -52,7 +43,7 @@ impl<M: Payload + Wire + Clone> Owner<M> {
             Withdrawn::AllOf(_) => None,
         };
         let retraction = Retraction::from(what);
-        self.admission.retract(now, actor, retraction, sent).map_err(super::decide::not_done)?;
+        self.admission.retract(now, actor, retraction, sent).map_err(not_done)?;
         let seqs = self.senders.withdraw(what);
         self.admission.note_retracted(&seqs);
         Ok(true)

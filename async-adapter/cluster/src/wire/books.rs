@@ -1,6 +1,7 @@
 //! The books of one edge, as they stand in the log for every node to read.
 
-use super::record::{EdgeBooksRecord, List, ReasonRecord};
+use super::parts::List;
+use super::record::{EdgeBooksRecord, ReasonRecord};
 use roomcast_core::ledger::{Deliveries, Ledger, Reason};
 use roomcast_core::time::Duration;
 use roomcast_core::{Instant, PerLevel, Priority};

@@ -1,18 +1,43 @@
 //! Commands: what only the owner of a room can do, as an edge asks for it.
 
 use super::direct::{DirectRecord, EncodedDirect};
-use super::forward::What;
 use super::host::HostIds;
-use super::persisted::{mode_of, mode_record};
-use super::record::{AttributeRecord, Blob, CounterRecord, SpeakModeRecord};
+use super::numbers::{mode_of, mode_record};
+use super::parts::{AttributeRecord, Blob, CounterRecord, SpeakModeRecord};
 use super::withdrawn::Withdrawn;
 use minicbor::{Decode, Encode};
 use roomcast_core::ids::Seq;
+use roomcast_core::message::EdgeMessage;
 use roomcast_core::pins::PinId;
 use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::time::Duration;
 use roomcast_core::{Actor, RoomConfig, UserId};
 use std::sync::Arc;
+
+/// What an edge has for the owner.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum What<M> {
+    /// A message that the edge has let in. Its session has no life on the wire, and its id is none
+    /// of the room's.
+    Message(EdgeMessage<M>),
+    /// What a counter has gained at the edge.
+    Count {
+        /// The counter.
+        key: Box<str>,
+        /// How much.
+        gained: i64,
+    },
+    /// Something that only the owner can do.
+    Command {
+        /// Who asks for it.
+        actor: Actor,
+        /// What is to be done.
+        command: Command,
+    },
+    /// Something of a later version, which has to be told that this one does not know it.
+    Unknown,
+}
 
 /// Something that only the owner of a room can do.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! A direct message on its way to whoever it is for, at any node.
 
-use super::host::{HostIds, PayloadError, Wire};
-use super::message::{kind_number, kind_of, level_number, level_of, sender_blob, sender_of};
-use super::record::Blob;
+use super::host::{HostIds, PayloadError, Wire, payload_of};
+use super::numbers::{kind_number, kind_of, level_number, level_of, sender_blob, sender_of};
+use super::parts::Blob;
 use minicbor::{Decode, Encode};
 use roomcast_core::message::Sender;
 use roomcast_core::pins::PinId;
@@ -34,7 +34,7 @@ impl EncodedDirect {
     /// # Errors
     /// The bytes are none of the host's payloads.
     pub fn decode<M: Wire>(&self) -> Result<Direct<M>, PayloadError> {
-        let direct = Direct::new(M::decode(&self.payload)?);
+        let direct = Direct::new(payload_of(&self.payload)?);
         Ok(direct.priority(self.priority).kind(self.kind).sender(self.sender))
     }
 

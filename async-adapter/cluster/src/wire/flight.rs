@@ -161,7 +161,7 @@ impl<M: Wire> Flight<M> {
         let heads_wrong = || contradiction::<R<'_>>(format_args!("heads of {:?}", record.heads));
         let mut next = heads;
         for message in &record.messages.0 {
-            let level = super::message::level_of(message.level).map_err(contradiction::<R<'_>>)?;
+            let level = super::numbers::level_of(message.level).map_err(contradiction::<R<'_>>)?;
             next[level] = next[level].checked_sub(1).ok_or_else(heads_wrong)?;
         }
         heads

@@ -1,17 +1,18 @@
 //! Forwards: what an edge has for the owner of a room.
 
 use super::books::NodeBooks;
-use super::command::{Command, asked, to_do};
-use super::host::{HostIds, Wire};
-use super::message::{
+use super::command::{What, asked, to_do};
+use super::host::{HostIds, Wire, payload_of};
+use super::numbers::{
     blob_of, kind_number, kind_of, level_number, level_of, sender_blob, sender_of,
 };
-use super::record::{Blob, CounterRecord, ForwardRecord, ForwardsRecord, MergeRecord, OfferRecord};
+use super::parts::{Blob, CounterRecord};
+use super::record::{ForwardRecord, ForwardsRecord, MergeRecord, OfferRecord};
 use super::{Record, VERSION, WireError, contradiction, read, write};
 use roomcast_core::ids::{MessageId, SessionKey};
 use roomcast_core::message::{DedupKey, EdgeMessage, MergeKey, OutcomeSink, Reviewed, Urgency};
 use roomcast_core::time::Duration;
-use roomcast_core::{Actor, Instant, PerLevel};
+use roomcast_core::{Instant, PerLevel};
 use std::sync::Arc;
 
 /// What an edge has for the owner of a room: forwards that follow each other. Without any, it says
@@ -39,31 +40,6 @@ pub struct Forward<M> {
     pub number: u64,
     /// What it is.
     pub what: What<M>,
-}
-
-/// What an edge has for the owner.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum What<M> {
-    /// A message that the edge has let in. Its session has no life on the wire, and its id is none
-    /// of the room's.
-    Message(EdgeMessage<M>),
-    /// What a counter has gained at the edge.
-    Count {
-        /// The counter.
-        key: Box<str>,
-        /// How much.
-        gained: i64,
-    },
-    /// Something that only the owner can do.
-    Command {
-        /// Who asks for it.
-        actor: Actor,
-        /// What is to be done.
-        command: Command,
-    },
-    /// Something of a later version, which has to be told that this one does not know it.
-    Unknown,
 }
 
 impl Record for ForwardsRecord<'_> {
@@ -195,7 +171,7 @@ fn offered<M: Wire>(
     now: Instant,
     ids: &mut impl HostIds,
 ) -> Result<EdgeMessage<M>, String> {
-    let payload = |blob: &Blob<'_>| M::decode(&blob.0).map_err(|error| error.to_string());
+    let payload = |blob: &Blob<'_>| payload_of(&blob.0).map_err(|error| error.to_string());
     let sender = sender_of(record.sender.as_ref(), ids).map_err(|error| error.to_string())?;
     let admitted_at = now.saturating_sub(Duration::from_nanos(record.age));
     let mut message =

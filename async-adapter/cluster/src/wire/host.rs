@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use roomcast_core::UserId;
 use std::borrow::Cow;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 /// A host's type that crosses the wire as bytes: a payload, or what the host calls a user.
@@ -36,7 +37,8 @@ pub trait Wire: Sized {
     /// version of the host. The bytes may be anybody's.
     ///
     /// # Errors
-    /// The bytes are none of this type. The whole record that they came in is refused.
+    /// The bytes are none of this type. The whole record that they came in is refused; so it is if this
+    /// panics.
     fn decode(bytes: &[u8]) -> Result<Self, PayloadError>;
 }
 
@@ -47,6 +49,13 @@ pub struct PayloadError(
     /// What was wrong, and what would be right.
     pub String,
 );
+
+/// Reads a payload by the host's own code. One that panics takes nothing else with it: the bytes are
+/// refused.
+pub(crate) fn payload_of<M: Wire>(bytes: &[u8]) -> Result<M, PayloadError> {
+    let read = catch_unwind(|| M::decode(bytes));
+    read.unwrap_or_else(|_| Err(PayloadError("the host's code panicked at it".into())))
+}
 
 macro_rules! wire_by_bytes {
     ($($type:ty),*) => {$(
@@ -120,5 +129,31 @@ impl HostIds for Numbers {
     fn decode(&mut self, id: &[u8]) -> Result<UserId, PayloadError> {
         let wrong = || PayloadError(format!("a user of {} bytes, want 8", id.len()));
         Ok(UserId(u64::from_be_bytes(id.try_into().map_err(|_| wrong())?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A payload whose code has a fault.
+    #[derive(Debug, PartialEq)]
+    struct Fragile(u8);
+
+    impl Wire for Fragile {
+        fn encode(&self) -> Cow<'_, [u8]> {
+            vec![self.0].into()
+        }
+
+        fn decode(bytes: &[u8]) -> Result<Self, PayloadError> {
+            Ok(Self(bytes[0]))
+        }
+    }
+
+    #[test]
+    fn bytes_at_which_the_host_panics_are_refused() {
+        assert_eq!(payload_of(&[7]), Ok(Fragile(7)));
+        let refused = payload_of::<Fragile>(&[]).unwrap_err();
+        assert_eq!(refused.to_string(), "the host's code panicked at it");
     }
 }

@@ -2,7 +2,9 @@
 
 use super::direct::{EncodedDirect, Pin};
 use super::persisted::{Change, put_each};
+use roomcast_core::admission::PersistedState;
 use roomcast_core::pins::PinId;
+use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::{RoomConfig, UserId};
 
 /// What holds for a room from one owner to the next, beside its
@@ -54,5 +56,32 @@ impl Lasting {
         let config = config.with_owner(given.owner());
         let owner = self.owner.or(config.owner());
         config.with_owner(owner)
+    }
+}
+
+impl Change {
+    /// The change from nothing to this.
+    pub fn whole(state: PersistedState, lasting: &Lasting) -> Self {
+        Self {
+            owner: lasting.owner,
+            config: lasting.config.clone(),
+            pins: lasting.pins.iter().map(|(id, pin)| (*id, Some(pin.clone()))).collect(),
+            admins: state.admins,
+            muted: state.mutes,
+            banned: state.bans,
+            room_muted: Some(state.room_muted),
+            marked: state.marks,
+            // Most rooms ask nothing; where nothing is said, it is as it was at first.
+            speak_mode: (state.speak_mode != SpeakMode::EVERYONE).then_some(state.speak_mode),
+            attributes: state
+                .attributes
+                .into_iter()
+                .map(|(key, value)| (key, Some(value)))
+                .collect(),
+            attributes_version: Some(state.attributes_version),
+            counters: state.counters.into_iter().map(|(key, value)| (key, Some(value))).collect(),
+            said: state.said,
+            ..Self::default()
+        }
     }
 }

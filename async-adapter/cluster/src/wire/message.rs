@@ -1,10 +1,14 @@
 //! A dispatched message in a flight.
 
-use super::host::{HostIds, PayloadError, Wire};
-use super::record::{Blob, MessageRecord, OriginRecord};
+use super::host::{HostIds, Wire, payload_of};
+use super::numbers::{
+    blob_of, kind_number, kind_of, level_number, level_of, sender_blob, sender_of,
+};
+use super::parts::Blob;
+use super::record::{MessageRecord, OriginRecord};
 use roomcast_core::ids::Seq;
-use roomcast_core::message::{DedupKey, MessageParts, Sender};
-use roomcast_core::{Instant, Kind, PerLevel, Priority};
+use roomcast_core::message::{DedupKey, MessageParts};
+use roomcast_core::{Instant, PerLevel};
 use std::sync::Arc;
 
 /// Where a message was said: at which edge, and by which of its sessions.
@@ -29,58 +33,6 @@ pub struct Sent<M> {
     pub origin: Option<Origin>,
     /// The key that must not be said again.
     pub dedup_key: Option<DedupKey>,
-}
-
-/// The number of a level on the wire.
-pub(super) fn level_number(level: Priority) -> u8 {
-    match level {
-        Priority::High => 0,
-        Priority::Normal => 1,
-        Priority::Low => 2,
-        Priority::Lowest => 3,
-    }
-}
-
-pub(super) fn level_of(number: u8) -> Result<Priority, String> {
-    let level = Priority::ALL.into_iter().find(|&level| level_number(level) == number);
-    level.ok_or_else(|| format!("level {number} (want 0 to 3)"))
-}
-
-pub(super) fn kind_number(kind: Kind) -> u8 {
-    match kind {
-        Kind::Custom => 1,
-        Kind::System => 2,
-        Kind::Notice => 3,
-        _ => 0,
-    }
-}
-
-/// A kind that is not known here is the host's own.
-pub(super) fn kind_of(number: u8) -> Kind {
-    match number {
-        0 => Kind::Text,
-        2 => Kind::System,
-        3 => Kind::Notice,
-        _ => Kind::Custom,
-    }
-}
-
-pub(super) fn blob_of<T: Wire>(value: &T) -> Blob<'_> {
-    Blob(value.encode())
-}
-
-pub(super) fn sender_blob(sender: Sender, ids: &impl HostIds) -> Option<Blob<'_>> {
-    match sender {
-        Sender::Host => None,
-        Sender::User(user) => Some(Blob(ids.encode(user))),
-    }
-}
-
-pub(super) fn sender_of(
-    blob: Option<&Blob<'_>>,
-    ids: &mut impl HostIds,
-) -> Result<Sender, PayloadError> {
-    blob.map_or(Ok(Sender::Host), |blob| Ok(Sender::User(ids.decode(&blob.0)?)))
 }
 
 impl<M: Wire> Sent<M> {
@@ -109,7 +61,7 @@ impl<M: Wire> Sent<M> {
     ) -> Result<Self, String> {
         let priority = level_of(record.level)?;
         let sender = sender_of(record.sender.as_ref(), ids).map_err(|error| error.to_string())?;
-        let payload = |blob: &Blob<'_>| M::decode(&blob.0).map_err(|error| error.to_string());
+        let payload = |blob: &Blob<'_>| payload_of(&blob.0).map_err(|error| error.to_string());
         let messages = record.messages.unwrap_or(1);
         let parts = MessageParts {
             seq: Seq(next.values().sum::<u64>() + 1),

@@ -2,17 +2,13 @@
 
 use super::direct::{Pin, pin_of, pin_record};
 use super::host::HostIds;
-use super::lasting::Lasting;
-use super::message::{level_number, level_of, sender_blob, sender_of};
-use super::record::{
-    AttributeRecord, Blob, ChangeRecord, CounterRecord, List, SaidRecord, SpeakModeRecord,
-    UntilRecord,
-};
+use super::numbers::{level_number, level_of, mode_of, mode_record, sender_blob, sender_of};
+use super::parts::{AttributeRecord, Blob, CounterRecord, List};
+use super::record::{ChangeRecord, SaidRecord, UntilRecord};
 use roomcast_core::admission::PersistedState;
 use roomcast_core::dedup::SaidKey;
 use roomcast_core::message::{DedupKey, Sender};
-use roomcast_core::speak_mode::{MaySpeak, SpeakMode};
-use roomcast_core::time::Duration;
+use roomcast_core::speak_mode::SpeakMode;
 use roomcast_core::timed::Until;
 use roomcast_core::{Instant, UserId};
 use std::sync::Arc;
@@ -66,38 +62,13 @@ pub struct Change {
 }
 
 impl Change {
-    /// The change from nothing to this.
-    pub fn whole(state: PersistedState, lasting: &Lasting) -> Self {
-        Self {
-            owner: lasting.owner,
-            config: lasting.config.clone(),
-            pins: lasting.pins.iter().map(|(id, pin)| (*id, Some(pin.clone()))).collect(),
-            admins: state.admins,
-            muted: state.mutes,
-            banned: state.bans,
-            room_muted: Some(state.room_muted),
-            marked: state.marks,
-            // Most rooms ask nothing; where nothing is said, it is as it was at first.
-            speak_mode: (state.speak_mode != SpeakMode::EVERYONE).then_some(state.speak_mode),
-            attributes: state
-                .attributes
-                .into_iter()
-                .map(|(key, value)| (key, Some(value)))
-                .collect(),
-            attributes_version: Some(state.attributes_version),
-            counters: state.counters.into_iter().map(|(key, value)| (key, Some(value))).collect(),
-            said: state.said,
-            ..Self::default()
-        }
-    }
-
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Makes this change to what is known, but for what is [`Lasting`]. O(what is known × what changes), but for keys, which are
-    /// added.
+    /// Makes this change to what is known, but for what is [`Lasting`](super::Lasting). O(what is
+    /// known × what changes), but for keys, which are added.
     pub fn apply(&self, state: &mut PersistedState) {
         for &user in &self.admins {
             if !state.admins.contains(&user) {
@@ -261,30 +232,6 @@ impl Change {
             said: record.said.0.iter().map(said).collect::<Result<_, _>>()?,
         })
     }
-}
-
-/// What a speak mode is on the wire.
-pub(super) fn mode_record(mode: SpeakMode) -> SpeakModeRecord {
-    let nanos = |time: Duration| time.as_nanos().try_into().unwrap_or(u64::MAX);
-    let (who, age) = match mode.who {
-        MaySpeak::MembersFor(age) => (1, Some(nanos(age))),
-        MaySpeak::Marked => (2, None),
-        MaySpeak::Admins => (3, None),
-        _ => (0, None),
-    };
-    SpeakModeRecord { who, age, unique_within: mode.unique_within.map(nanos) }
-}
-
-/// One of a later version that is not known here lets everyone speak: its owner refuses.
-pub(super) fn mode_of(record: SpeakModeRecord) -> SpeakMode {
-    let who = match record.who {
-        1 => MaySpeak::MembersFor(Duration::from_nanos(record.age.unwrap_or(0))),
-        2 => MaySpeak::Marked,
-        3 => MaySpeak::Admins,
-        _ => MaySpeak::Everyone,
-    };
-    let mode = SpeakMode::new(who);
-    record.unique_within.map_or(mode, |window| mode.unique_within(Duration::from_nanos(window)))
 }
 
 /// Puts each value in its place by its key, and takes it away where there is none.

@@ -1,7 +1,7 @@
 //! What is taken back of what the room has dispatched.
 
 use super::host::HostIds;
-use super::record::Blob;
+use super::parts::Blob;
 use minicbor::{Decode, Encode};
 use roomcast_core::UserId;
 use roomcast_core::ids::Seq;

@@ -9,6 +9,7 @@ use roomcast_core::Instant;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 /// Milliseconds that only the test moves.
 #[derive(Clone, Default)]

@@ -6,7 +6,7 @@ use crate::drive::called::Called;
 use crate::drive::hub_clock::HubClock;
 use crate::drive::latch::Latch;
 use crate::drive::signal::Signal;
-use crate::drive::timers::Timer;
+use crate::drive::timer::Timer;
 use crate::drive::worker::{Common, Worker, Workers};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
