@@ -330,6 +330,37 @@ async fn d35_nothing_is_seen_before_what_was_dispatched_earlier() {
     assert_eq!(last.values().sum::<u64>(), EACH * WRITERS);
 }
 
+/// What one task says in several rooms comes as it was said, whichever room is read first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d35_what_one_says_in_several_rooms_comes_as_it_was_said() {
+    const ROOMS: usize = 5;
+    const EACH: usize = 20_000;
+    let hub = hub();
+    let rooms = rooms(&hub, ROOMS as u64);
+    let mut connection = Connection::new(&hub, Order::Dispatch);
+    for room in &rooms {
+        connection.join(room, Join::guest()).unwrap();
+    }
+    let writer = std::thread::spawn(move || {
+        for n in 0..EACH {
+            say(&rooms[n * 7 % ROOMS], &format!("{n}"), Priority::Normal);
+            if n % 50 == 0 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        rooms
+    });
+    let mut seen = 0;
+    while seen < EACH {
+        for item in timeout(LONG, connection.next_items()).await.expect("all comes") {
+            let ItemKind::Message { message, .. } = &item.what else { panic!("{item:?}") };
+            assert_eq!(message.payload, format!("{seen}"));
+            seen += 1;
+        }
+    }
+    drop(writer.join().unwrap());
+}
+
 /// What happens to a connection in three rooms.
 #[derive(Clone, Copy, Debug)]
 enum Op {

@@ -84,6 +84,8 @@ pub struct Connection<M: Payload + Send + Sync + 'static> {
     rooms: BTreeMap<RoomId, Joined<M>>,
     /// What has been read and not been taken, in order.
     held: VecDeque<ConnectionItem<M>>,
+    /// Up to which instant all rooms have been read.
+    read_through: Instant,
     /// Whether rooms had more than their shares.
     was_full: bool,
     /// Keeps alive whoever tells the time.
@@ -111,7 +113,8 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
         let worker = Arc::clone(&workers.0[0]);
         let (shared, rooms, held) =
             (Arc::new(Shared::new(most, worker)), BTreeMap::new(), VecDeque::new());
-        Self { order, shared, rooms, held, was_full: false, _workers: workers }
+        let read_through = Instant::ZERO;
+        Self { order, shared, rooms, held, read_through, was_full: false, _workers: workers }
     }
 
     /// Splits the connection into a half that joins and leaves rooms and the half that reads, each
@@ -206,7 +209,8 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
         let now = self.shared.worker.now();
         let mut came = Vec::new();
         self.settle(&mut came);
-        if self.may_read(now, most) {
+        if self.may_read(most) {
+            self.read_through = now;
             let directs = self.shared.take_directs();
             came.extend(directs.into_iter().map(|direct| ConnectionItem::own(now, direct)));
             let listed = self.shared.ready.take();
@@ -221,7 +225,9 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
             came.sort_by(|one, other| one.compare(other, self.order));
             self.held = came.into();
         }
-        self.take_held(now, most)
+        // What another room has said since may come before what is later.
+        let through = if self.order == Order::Dispatch { self.read_through } else { now };
+        self.take_held(through, most)
     }
 
     /// Hears where it sits now; what has come of rooms that it has left goes.
@@ -241,12 +247,12 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
         }
     }
 
-    /// Whether rooms are read beside what is held. In the order of dispatch all that was due at an
-    /// instant is taken before anything later is read; by priority a gift does not wait for that,
-    /// and what is held stays within what a take returns.
-    fn may_read(&self, now: Instant, most: Budget) -> bool {
+    /// Whether rooms are read beside what is held. In the order of dispatch all that was due when
+    /// they were read last is taken first; by priority a gift does not wait for that, and what is
+    /// held stays within what a take returns.
+    fn may_read(&self, most: Budget) -> bool {
         match self.order {
-            Order::Dispatch => self.held.front().is_none_or(|first| first.at > now),
+            Order::Dispatch => self.held.front().is_none_or(|first| first.at > self.read_through),
             Order::Priority => self.held.len() < most.messages as usize,
         }
     }
@@ -325,14 +331,13 @@ impl<M: Payload + Send + Sync + 'static> Connection<M> {
         }
     }
 
-    /// The first of what is held: nothing that was dispatched after the instant that the take has
-    /// fixed, for another room may have said something since that comes before.
-    fn take_held(&mut self, now: Instant, most: Budget) -> Vec<ConnectionItem<M>> {
+    /// The first of what is held, up to an instant.
+    fn take_held(&mut self, through: Instant, most: Budget) -> Vec<ConnectionItem<M>> {
         let (mut taken, mut later) = (Vec::new(), Vec::new());
         while taken.len() < most.messages as usize
             && let Some(item) = self.held.pop_front()
         {
-            if item.at <= now {
+            if item.at <= through {
                 taken.push(item);
             } else {
                 later.push(item);
@@ -361,5 +366,54 @@ impl<M: Payload + Send + Sync + 'static> fmt::Debug for Connection<M> {
             .field("order", &self.order)
             .field("rooms", &self.rooms.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Clock, Join, Publish, RoomConfig, Source};
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// Time goes on by a nanosecond whenever somebody looks.
+    #[derive(Default)]
+    struct Ticks(AtomicU64);
+
+    impl Clock for Ticks {
+        fn now(&self) -> Instant {
+            Instant::from_nanos(self.0.fetch_add(1, Ordering::Relaxed))
+        }
+    }
+
+    /// While a take goes from room to room, somebody speaks in one that has been read, and then in
+    /// one that has not.
+    #[test]
+    fn d35_what_is_said_behind_a_take_comes_before_what_is_said_ahead_of_it() {
+        let hub = Hub::<&'static str>::builder().clock(Ticks::default()).undriven();
+        let mut connection = Connection::new(&hub, Order::Dispatch);
+        let rooms = [1, 2].map(|id| {
+            let room = hub.create_room(RoomId(id), &RoomConfig::fan_out()).unwrap();
+            connection.join(&room, Join::guest()).unwrap();
+            room
+        });
+        let say = |room: usize, text| {
+            let _ = rooms[room].try_publish(Publish::new(Source::Host, text)).unwrap();
+        };
+        let texts = |items: Vec<ConnectionItem<&'static str>>| {
+            let text = |item: &ConnectionItem<&'static str>| match &item.what {
+                ItemKind::Message { message, .. } => message.payload,
+                other => panic!("{other:?}"),
+            };
+            items.iter().map(text).collect::<Vec<_>>()
+        };
+        let (at, mut came) = (hub.now(), Vec::new());
+        connection.read_through = at;
+        connection.read(RoomId(1), at, None, &mut came);
+        say(0, "first");
+        say(1, "second");
+        connection.read(RoomId(2), at, None, &mut came);
+        assert_eq!(came.len(), 1);
+        connection.held = came.into();
+        assert_eq!(texts(connection.try_next_items()), ["first", "second"]);
     }
 }
